@@ -1,0 +1,3 @@
+"""wattmill: watts in, tokens out, invoices sent."""
+
+__version__ = "0.1.0"

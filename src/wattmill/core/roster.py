@@ -1,0 +1,74 @@
+"""The roster: who may ask for what, at which price, served by which pools.
+
+It is the whole configuration that the data plane needs, as one frozen value. The books write a new one whenever a
+tenant, key, budget, price or route changes; the gateway swaps it in whole.
+"""
+
+from msgspec import Struct
+
+from wattmill.core.records import Price
+
+
+class Tenant(Struct, frozen=True, array_like=True):
+    """A customer. ``None`` means without such a limit."""
+
+    name: str
+    plan: str
+    timezone: str
+    budget_pusd: int | None = None
+    requests_per_minute: int | None = None
+    max_concurrency: int | None = None
+
+
+class Key(Struct, frozen=True, array_like=True):
+    """An API key, known only by the SHA-256 of its text. ``id`` is safe to print and to log."""
+
+    id: str
+    sha256: str
+    tenant: str
+    requests_per_minute: int | None = None
+    max_concurrency: int | None = None
+
+
+class Pool(Struct, frozen=True, array_like=True):
+    """What serves: an engine's address and how fast it drains.
+
+    ``prefill_tok_s`` and ``decode_tok_s`` are the rates of the whole pool when it is full; they come from physics
+    where the catalog knows the hardware. ``cost_*`` (pUSD per token) is set for a pool that charges by the token.
+    """
+
+    name: str
+    url: str
+    engine: str
+    served_model: str
+    api_key_env: str | None
+    prefill_tok_s: float
+    decode_tok_s: float
+    slots: int
+    context: int | None = None
+    cost_input: int | None = None
+    cost_output: int | None = None
+
+    @property
+    def is_metered(self) -> bool:
+        """Whether somebody else charges us for each token of this pool."""
+        return self.cost_output is not None
+
+
+class Model(Struct, frozen=True, array_like=True):
+    """An alias that clients ask for, and the pools that may serve it, in order of preference."""
+
+    alias: str
+    route: tuple[str, ...]
+    max_output_tokens: int | None = None
+
+
+class Roster(Struct, frozen=True, array_like=True):
+    """Everything that the data plane needs to know about tenants, keys, prices, models and pools."""
+
+    version: int
+    tenants: tuple[Tenant, ...] = ()
+    keys: tuple[Key, ...] = ()
+    prices: tuple[Price, ...] = ()
+    models: tuple[Model, ...] = ()
+    pools: tuple[Pool, ...] = ()

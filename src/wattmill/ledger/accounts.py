@@ -1,0 +1,135 @@
+"""What every tenant has spent this month and has reserved, as a fold over the entries.
+
+The data plane asks it before each request, the books keep one beside the database, and recovery rebuilds it from a
+snapshot and the journal: always by ``apply``, so the three cannot disagree.
+"""
+
+from msgspec import Struct
+
+from wattmill.core.errors import LedgerError
+from wattmill.core.roster import Tenant
+from wattmill.ledger.entries import Deliver, Entry, Hold, Settle, Void, Waive
+from wattmill.ledger.periods import Month, month_at
+
+
+class Balance(Struct):
+    """A tenant's money in its current month, in pUSD."""
+
+    month: Month
+    spent_pusd: int = 0
+    held_pusd: int = 0
+
+
+class AccountsState(Struct, array_like=True):
+    """A snapshot of ``Accounts``, to be written down."""
+
+    balances: dict[str, Balance] = {}
+    open_holds: list[Hold] = []
+    unconfirmed: list[Settle] = []
+
+
+class Accounts:
+    """Holds, balances and settlements that wait for their delivery."""
+
+    def __init__(self, state: AccountsState | None = None) -> None:
+        state = state or AccountsState()
+        self._balances = state.balances
+        self._open = {hold.request: hold for hold in state.open_holds}
+        self._unconfirmed = {settle.request: settle for settle in state.unconfirmed}
+        self._timezones: dict[str, str] = {}
+        self._budgets: dict[str, int | None] = {}
+
+    def set_tenants(self, tenants: tuple[Tenant, ...]) -> None:
+        """Take over budgets and time zones; balances stay."""
+        self._timezones = {tenant.name: tenant.timezone for tenant in tenants}
+        self._budgets = {tenant.name: tenant.budget_pusd for tenant in tenants}
+
+    def state(self) -> AccountsState:
+        """A snapshot that a new ``Accounts`` can start from."""
+        return AccountsState(self._balances, list(self._open.values()), list(self._unconfirmed.values()))
+
+    @property
+    def open_holds(self) -> list[Hold]:
+        """Requests that have not ended, oldest first."""
+        return list(self._open.values())
+
+    @property
+    def unconfirmed(self) -> list[Settle]:
+        """Settlements whose delivery is neither confirmed nor waived, oldest first."""
+        return list(self._unconfirmed.values())
+
+    def held(self, request: int) -> Hold | None:
+        """The open hold of a request."""
+        return self._open.get(request)
+
+    def unconfirmed_settle(self, request: int) -> Settle | None:
+        """The settlement of a request whose delivery is open."""
+        return self._unconfirmed.get(request)
+
+    def balance(self, tenant: str, at_s: float) -> Balance:
+        """The tenant's balance in the month of an instant; a new month starts with nothing spent."""
+        balance = self._balances.get(tenant)
+        if balance is None:
+            balance = self._balances[tenant] = Balance(self._month(tenant, at_s))
+        elif at_s >= balance.month.end_s:
+            balance.month = self._month(tenant, at_s)
+            balance.spent_pusd = 0
+        return balance
+
+    def remaining_pusd(self, tenant: str, at_s: float) -> int | None:
+        """What the budget still allows, holds counted as spent; ``None`` without a budget."""
+        budget = self._budgets.get(tenant)
+        if budget is None:
+            return None
+        balance = self.balance(tenant, at_s)
+        return budget - balance.spent_pusd - balance.held_pusd
+
+    def apply(self, entry: Entry) -> bool:
+        """Fold one entry in. ``False``, and nothing changes, when the request had already ended that way or another."""
+        if type(entry) is Hold:
+            return self._hold(entry)
+        if type(entry) is Settle:
+            return self._settle(entry)
+        if type(entry) is Deliver:
+            return self._unconfirmed.pop(entry.request, None) is not None
+        if type(entry) is Void:
+            return self._release(entry.request) is not None
+        if type(entry) is Waive:
+            return self._waive(entry)
+        raise LedgerError(f"{entry!r} is no entry")
+
+    def _hold(self, hold: Hold) -> bool:
+        if hold.request in self._open:
+            return False
+        self._open[hold.request] = hold
+        self.balance(hold.tenant, hold.at_s).held_pusd += hold.amount_pusd
+        return True
+
+    def _release(self, request: int) -> Hold | None:
+        hold = self._open.pop(request, None)
+        if hold is not None:
+            self._balances[hold.tenant].held_pusd -= hold.amount_pusd
+        return hold
+
+    def _settle(self, settle: Settle) -> bool:
+        if self._release(settle.request) is None:
+            return False
+        self._charge(settle.tenant, settle.held_at_s, settle.amount_pusd)
+        self._unconfirmed[settle.request] = settle
+        return True
+
+    def _waive(self, waive: Waive) -> bool:
+        settle = self._unconfirmed.pop(waive.request, None)
+        if settle is None:
+            return False
+        self._charge(settle.tenant, settle.held_at_s, -settle.amount_pusd)
+        return True
+
+    def _charge(self, tenant: str, held_at_s: float, amount_pusd: int) -> None:
+        """Charge the month of the hold; one that is over no longer counts against the budget."""
+        balance = self._balances[tenant]
+        if held_at_s >= balance.month.start_s:
+            balance.spent_pusd += amount_pusd
+
+    def _month(self, tenant: str, at_s: float) -> Month:
+        return month_at(at_s, self._timezones.get(tenant, "UTC"))

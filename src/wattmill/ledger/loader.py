@@ -1,0 +1,76 @@
+"""Carries the journal into the database: entries, positions and accounts in one transaction, so each exactly once."""
+
+from pathlib import Path
+
+from wattmill.ledger.accounts import Accounts
+from wattmill.ledger.entries import Entry
+from wattmill.ledger.journal import read_frames, segment_numbers, segment_path
+from wattmill.ledger.snapshot import JOURNAL
+from wattmill.ledger.store import Store
+
+BATCH_ENTRIES = 20_000
+
+
+class Loader:
+    """Follows the journal of a store's folder."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._journal: Path = store.directory / JOURNAL
+        self._positions = store.positions()
+        self.accounts = Accounts(store.accounts_state())
+
+    @property
+    def positions(self) -> dict[int, int]:
+        """How far each segment has been loaded."""
+        return dict(self._positions)
+
+    def load_some(self) -> int:
+        """Load up to ``BATCH_ENTRIES`` entries or a little more; returns how many."""
+        entries: list[Entry] = []
+        positions: dict[int, int] = {}
+        for number in segment_numbers(self._journal):
+            self._read_segment(number, entries, positions)
+            if len(entries) >= BATCH_ENTRIES:
+                break
+        if not positions:
+            return 0
+        for entry in entries:
+            self.accounts.apply(entry)
+        self._store.load(entries, positions, self.accounts.state())
+        self._positions.update(positions)
+        return len(entries)
+
+    def catch_up(self) -> int:
+        """Load everything that is durable now; returns how many entries."""
+        total = 0
+        while loaded := self.load_some():
+            total += loaded
+        return total
+
+    def _read_segment(
+        self, number: int, entries: list[Entry], positions: dict[int, int]
+    ) -> None:
+        path = segment_path(self._journal, number)
+        start = self._positions.get(number, 0)
+        if path.stat().st_size <= start:
+            return
+        for batch, end in read_frames(path, start):
+            entries += batch
+            positions[number] = end
+            if len(entries) >= BATCH_ENTRIES:
+                return
+
+    def retire_segments(self) -> list[int]:
+        """Delete segments that are wholly loaded and no longer written: all but the newest of them.
+
+        Call it only after a snapshot with these positions has been written.
+        """
+        numbers = segment_numbers(self._journal)[:-1]
+        retired = []
+        for number in numbers:
+            path = segment_path(self._journal, number)
+            if path.stat().st_size == self._positions.get(number, -1):
+                path.unlink()
+                retired.append(number)
+        return retired

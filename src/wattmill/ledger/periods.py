@@ -1,0 +1,43 @@
+"""Half-open calendar months in a tenant's own time zone."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from wattmill.core.errors import UsageError
+
+
+class Month(Struct, frozen=True, array_like=True):
+    """``[start_s, end_s)`` in seconds since the epoch; ``name`` is ``2026-11``."""
+
+    name: str
+    start_s: float
+    end_s: float
+
+    @property
+    def hours(self) -> float:
+        """Elapsed hours, which differ from 24 × days where the clocks change."""
+        return (self.end_s - self.start_s) / 3600
+
+
+def month_at(at_s: float, timezone: str) -> Month:
+    """The month of the zone's calendar that contains an instant."""
+    local = datetime.fromtimestamp(at_s, ZoneInfo(timezone))
+    return _month(local.year, local.month, timezone)
+
+
+def month_named(name: str, timezone: str) -> Month:
+    """The month called ``2026-11``; ``UsageError`` for anything else."""
+    try:
+        parsed = datetime.strptime(name, "%Y-%m")
+    except ValueError:
+        raise UsageError(f"{name!r} is not a month", hint="write it as 2026-11") from None
+    return _month(parsed.year, parsed.month, timezone)
+
+
+def _month(year: int, month: int, timezone: str) -> Month:
+    zone = ZoneInfo(timezone)
+    start = datetime(year, month, 1, tzinfo=zone)
+    end = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=zone)
+    return Month(f"{year:04d}-{month:02d}", start.timestamp(), end.timestamp())

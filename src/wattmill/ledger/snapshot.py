@@ -1,0 +1,68 @@
+"""The snapshot: what a gateway needs to start when no database answers.
+
+The books write it whenever the roster changes and when journal segments are retired. A gateway reads it, replays the
+journal from its positions on, and knows every key, price and balance.
+"""
+
+import os
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from wattmill.core.errors import LedgerError
+from wattmill.core.roster import Roster
+from wattmill.ledger.accounts import Accounts, AccountsState
+from wattmill.ledger.journal import read_frames, segment_numbers, segment_path
+
+SNAPSHOT = "snapshot"
+JOURNAL = "journal"
+
+
+class Snapshot(Struct, frozen=True, array_like=True):
+    """The roster, and the accounts after the journal was read up to ``positions`` (segment → byte offset)."""
+
+    roster: Roster
+    state: AccountsState
+    positions: dict[int, int]
+
+
+def write_snapshot(directory: Path, snapshot: Snapshot) -> None:
+    """Replace the snapshot as one step that survives a power loss."""
+    temporary = directory / (SNAPSHOT + ".new")
+    with temporary.open("wb") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(msgspec.msgpack.encode(snapshot))
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(directory / SNAPSHOT)
+
+
+def read_snapshot(directory: Path) -> Snapshot:
+    """Read it back; ``LedgerError`` when there is none or it is damaged."""
+    path = directory / SNAPSHOT
+    try:
+        return msgspec.msgpack.decode(path.read_bytes(), type=Snapshot)
+    except FileNotFoundError:
+        raise LedgerError(
+            f"there is no snapshot in {directory}", hint="start with: wattmill up FACTORY.toml"
+        ) from None
+    except msgspec.DecodeError as error:
+        raise LedgerError(
+            f"the snapshot cannot be read: {error}",
+            place=str(path),
+            hint="delete it; it is written anew from the database",
+        ) from None
+
+
+def replay_journal(directory: Path, snapshot: Snapshot) -> Accounts:
+    """The accounts after everything that is durable."""
+    accounts = Accounts(snapshot.state)
+    accounts.set_tenants(snapshot.roster.tenants)
+    journal = directory / JOURNAL
+    for number in segment_numbers(journal):
+        start = snapshot.positions.get(number, 0)
+        for entries, _ in read_frames(segment_path(journal, number), start):
+            for entry in entries:
+                accounts.apply(entry)
+    return accounts

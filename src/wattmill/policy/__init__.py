@@ -1,0 +1,1 @@
+"""Policy: every decision, pure. Imports ``tariff``, ``core``; knows no clock, no socket, no ledger."""

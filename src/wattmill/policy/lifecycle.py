@@ -1,0 +1,338 @@
+"""The life of a request: *arrive, hold, send, stream, settle*, and how each step can fail.
+
+``Lifecycle.on(event, view)`` is synchronous and pure apart from its own state: no clock, no I/O, no randomness. The
+gateway, the twin and a replay drive the same object.
+
+stage        waits for                          then
+-----------  ---------------------------------  --------------------------------------------------
+holding      Held, HoldRefused, HoldLost        Send, or Reject
+sent         Streaming, Finished, EngineFailed  (streaming), Settle, or Send to another pool
+streaming    Finished, EngineFailed             Settle, or Void and Reject
+counting     Counted (the client left)          Settle, or Void when nothing had been delivered
+settling     Settled                            Deliver, or Confirm/Waive when the client has left
+delivering   Delivered                          Confirm
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from wattmill.core.records import Price, Usage
+from wattmill.core.roster import Key, Model, Roster, Tenant
+from wattmill.policy.events import (
+    Abort,
+    Action,
+    Arrived,
+    ClientGone,
+    Confirm,
+    Count,
+    Counted,
+    Deliver,
+    Delivered,
+    EngineFailed,
+    EngineRefused,
+    Event,
+    Finished,
+    Held,
+    Hold,
+    HoldLost,
+    HoldRefused,
+    Reject,
+    RosterChanged,
+    Send,
+    Settle,
+    Settled,
+    Streaming,
+    View,
+    Void,
+    Waive,
+)
+from wattmill.policy.limits import ConcurrencyLimiter, RateLimiter
+from wattmill.policy.routing import Router
+from wattmill.tariff.rating import price_at, worst_case
+
+DEFAULT_OUTPUT_TOKENS = 4096
+MAX_ATTEMPTS = 3
+
+HOLDING, SENT, STREAMING, COUNTING, SETTLING, DELIVERING = (
+    "holding",
+    "sent",
+    "streaming",
+    "counting",
+    "settling",
+    "delivering",
+)
+
+
+class _Open:
+    """A request that has not ended."""
+
+    __slots__ = (
+        "client_gone",
+        "key",
+        "limited",
+        "model",
+        "on_pool",
+        "output_bound",
+        "pool",
+        "price",
+        "prompt_bound",
+        "stage",
+        "stream",
+        "tenant",
+        "tried",
+        "unprefilled",
+    )
+
+    def __init__(self, key: Key, tenant: Tenant, model: Model, price: Price, event: Arrived):
+        self.key = key
+        self.tenant = tenant
+        self.model = model
+        self.price = price
+        self.stream = event.stream
+        self.prompt_bound = event.input_bound
+        self.output_bound = _output_bound(event, model)
+        self.stage = HOLDING
+        self.pool = ""
+        self.tried: tuple[str, ...] = ()
+        self.unprefilled = 0
+        self.client_gone = False
+        self.limited = True
+        self.on_pool = False
+
+
+class Lifecycle:
+    """Decides everything about every request. One instance per gateway."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, _Open] = {}
+        self._rates = RateLimiter()
+        self._concurrency = ConcurrencyLimiter()
+        self._router = Router()
+        self._keys: dict[str, Key] = {}
+        self._tenants: dict[str, Tenant] = {}
+        self._models: dict[str, Model] = {}
+        self._prices: dict[str, list[Price]] = {}
+        self._handlers: dict[type, Callable[[Any, View], list[Action]]] = {
+            RosterChanged: self._on_roster,
+            Arrived: self._on_arrived,
+            Held: self._on_held,
+            HoldRefused: self._on_hold_refused,
+            HoldLost: self._on_hold_lost,
+            Streaming: self._on_streaming,
+            Finished: self._on_finished,
+            EngineRefused: self._on_engine_refused,
+            EngineFailed: self._on_engine_failed,
+            ClientGone: self._on_client_gone,
+            Counted: self._on_counted,
+            Settled: self._on_settled,
+            Delivered: self._on_delivered,
+        }
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that have not ended."""
+        return len(self._open)
+
+    def on(self, event: Event, view: View) -> list[Action]:
+        """What to do now that ``event`` has happened. Late events of a request that has ended do nothing."""
+        return self._handlers[type(event)](event, view)
+
+    # --- who may -----------------------------------------------------------------------------------------------------
+
+    def _on_roster(self, event: RosterChanged, _view: View) -> list[Action]:
+        roster: Roster = event.roster
+        self._keys = {key.id: key for key in roster.keys}
+        self._tenants = {tenant.name: tenant for tenant in roster.tenants}
+        self._models = {model.alias: model for model in roster.models}
+        self._prices = {}
+        for price in roster.prices:
+            self._prices.setdefault(price.plan, []).append(price)
+        self._router.set_pools(roster.pools)
+        return []
+
+    def _on_arrived(self, event: Arrived, _view: View) -> list[Action]:
+        key = self._keys.get(event.key)
+        if key is None:
+            return [Reject(event.request, "invalid_api_key", "This API key is not known.")]
+        model = self._models.get(event.model)
+        if model is None:
+            return [Reject(event.request, "model_not_found", self._no_such_model(event.model))]
+        tenant = self._tenants[key.tenant]
+        price = price_at(self._prices.get(tenant.plan, ()), event.at_s)
+        if price is None:
+            message = f"The rate plan {tenant.plan!r} has no price in force."
+            return [Reject(event.request, "no_price", message)]
+        refusal = self._over_limit(event, key, tenant)
+        if refusal:
+            return [refusal]
+        self._concurrency.enter("key " + key.id)
+        self._concurrency.enter("tenant " + tenant.name)
+        opened = self._open[event.request] = _Open(key, tenant, model, price, event)
+        amount = worst_case(opened.prompt_bound, opened.output_bound, price)
+        return [Hold(event.request, tenant.name, key.id, model.alias, price.version, amount)]
+
+    def _no_such_model(self, name: str) -> str:
+        known = ", ".join(sorted(self._models)) or "none"
+        return f"The model {name!r} does not exist. Models here: {known}."
+
+    def _over_limit(self, event: Arrived, key: Key, tenant: Tenant) -> Reject | None:
+        limited = (("key " + key.id, key), ("tenant " + tenant.name, tenant))
+        for name, owner in limited:
+            allowed = owner.max_concurrency
+            if allowed is not None and self._concurrency.in_flight(name) >= allowed:
+                message = f"Limit of {allowed} requests at a time reached for {name}."
+                return Reject(event.request, "concurrency_limit", message, 1.0)
+        for name, owner in limited:
+            per_minute = owner.requests_per_minute
+            if per_minute is None:
+                continue
+            wait_s = self._rates.wait_s(name, per_minute, event.at_s)
+            if wait_s:
+                message = f"Limit of {per_minute} requests per minute reached for {name}."
+                return Reject(event.request, "rate_limit", message, wait_s)
+        return None
+
+    # --- hold and send -----------------------------------------------------------------------------------------------
+
+    def _on_held(self, event: Held, view: View) -> list[Action]:
+        opened = self._open.get(event.request)
+        if opened is None:
+            return []
+        return self._send(event.request, opened, view, "No engine of this model is up.")
+
+    def _on_hold_refused(self, event: HoldRefused, _view: View) -> list[Action]:
+        if not self._close(event.request):
+            return []
+        left = max(event.remaining_pusd, 0) / 10**12
+        message = f"The monthly budget does not cover this request (left: {left:.6f} USD)."
+        return [Reject(event.request, "insufficient_quota", message)]
+
+    def _on_hold_lost(self, event: HoldLost, _view: View) -> list[Action]:
+        if not self._close(event.request):
+            return []
+        return [Reject(event.request, "ledger_unavailable", event.reason, 5.0)]
+
+    def _send(self, request: int, opened: _Open, view: View, otherwise: str) -> list[Action]:
+        pool = self._router.choose(opened.model, opened.price, opened.tried, view)
+        if pool is None:
+            self._close(request)
+            reject = Reject(request, "engine_unavailable", otherwise, 2.0)
+            return [Void(request, opened.pool or None, "engine_unavailable"), reject]
+        opened.stage = SENT
+        opened.pool = pool
+        opened.tried = (*opened.tried, pool)
+        opened.unprefilled = opened.prompt_bound
+        opened.on_pool = True
+        self._router.sent(pool, opened.prompt_bound, opened.output_bound)
+        return [Send(request, pool)]
+
+    # --- stream ------------------------------------------------------------------------------------------------------
+
+    def _on_streaming(self, event: Streaming, _view: View) -> list[Action]:
+        opened = self._open.get(event.request)
+        if opened is not None and opened.stage == SENT:
+            opened.stage = STREAMING
+            self._router.prefilled(opened.pool, opened.unprefilled)
+            opened.unprefilled = 0
+        return []
+
+    def _on_finished(self, event: Finished, _view: View) -> list[Action]:
+        opened = self._open.get(event.request)
+        if opened is None or opened.stage not in (SENT, STREAMING):
+            return []
+        return self._settle(event.request, opened, event.usage, "finished")
+
+    def _settle(self, request: int, opened: _Open, usage: Usage, outcome: str) -> list[Action]:
+        opened.stage = SETTLING
+        self._off_pool(opened)
+        return [Settle(request, opened.pool, usage, outcome)]
+
+    def _on_engine_refused(self, event: EngineRefused, _view: View) -> list[Action]:
+        opened = self._close(event.request)
+        if not opened:
+            return []
+        return [Void(event.request, opened.pool, "engine_refused"), Deliver(event.request)]
+
+    def _on_engine_failed(self, event: EngineFailed, view: View) -> list[Action]:
+        opened = self._open.get(event.request)
+        if opened is None or opened.stage not in (SENT, STREAMING):
+            return []
+        if opened.stage == SENT and len(opened.tried) < MAX_ATTEMPTS:
+            self._off_pool(opened)
+            return self._send(event.request, opened, view, event.reason)
+        self._close(event.request)
+        reject = Reject(event.request, "engine_failed", event.reason, 2.0)
+        return [Void(event.request, opened.pool, "engine_failed"), reject]
+
+    # --- the client leaves -------------------------------------------------------------------------------------------
+
+    def _on_client_gone(self, event: ClientGone, _view: View) -> list[Action]:
+        opened = self._open.get(event.request)
+        if opened is None:
+            return []
+        opened.client_gone = True
+        if opened.stage in (SETTLING, DELIVERING):
+            return self._without_client(event.request, opened)
+        if opened.stage == STREAMING and event.delivered:
+            opened.stage = COUNTING
+            return [Abort(event.request), Count(event.request)]
+        self._close(event.request)
+        abort: list[Action] = [] if opened.stage == HOLDING else [Abort(event.request)]
+        return [*abort, Void(event.request, opened.pool or None, "client_gone")]
+
+    def _on_counted(self, event: Counted, _view: View) -> list[Action]:
+        opened = self._open.get(event.request)
+        if opened is None or opened.stage != COUNTING:
+            return []
+        return self._settle(event.request, opened, event.usage, "client_gone")
+
+    # --- settle and deliver ------------------------------------------------------------------------------------------
+
+    def _on_settled(self, event: Settled, _view: View) -> list[Action]:
+        opened = self._open.get(event.request)
+        if opened is None or opened.stage != SETTLING:
+            return []
+        opened.stage = DELIVERING
+        if opened.client_gone:
+            return self._without_client(event.request, opened)
+        self._leave_limits(opened)
+        return [Deliver(event.request)]
+
+    def _without_client(self, request: int, opened: _Open) -> list[Action]:
+        """The settlement stands for what was streamed; an answer that nobody received is waived."""
+        if opened.stage == SETTLING:
+            return []
+        self._close(request)
+        return [Confirm(request)] if opened.stream else [Waive(request, "client_gone")]
+
+    def _on_delivered(self, event: Delivered, _view: View) -> list[Action]:
+        opened = self._open.pop(event.request, None)
+        return [Confirm(event.request)] if opened is not None else []
+
+    # --- bookkeeping -------------------------------------------------------------------------------------------------
+
+    def _close(self, request: int) -> _Open | None:
+        opened = self._open.pop(request, None)
+        if opened is not None:
+            self._off_pool(opened)
+            self._leave_limits(opened)
+        return opened
+
+    def _off_pool(self, opened: _Open) -> None:
+        if opened.on_pool:
+            opened.on_pool = False
+            self._router.ended(opened.pool, opened.unprefilled, opened.output_bound)
+
+    def _leave_limits(self, opened: _Open) -> None:
+        if opened.limited:
+            opened.limited = False
+            self._concurrency.leave("key " + opened.key.id)
+            self._concurrency.leave("tenant " + opened.tenant.name)
+
+
+def _output_bound(event: Arrived, model: Model) -> int:
+    if not event.generates:
+        return 0
+    if event.output_bound is not None:
+        return event.output_bound
+    return model.max_output_tokens or DEFAULT_OUTPUT_TOKENS

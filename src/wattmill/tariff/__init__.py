@@ -1,0 +1,1 @@
+"""Tariff: rate plans and rating. Pure; imports only ``catalog`` and ``core``."""
