@@ -4,6 +4,8 @@ The data plane asks it before each request, the books keep one beside the databa
 snapshot and the journal: always by ``apply``, so the three cannot disagree.
 """
 
+from copy import copy
+
 from msgspec import Struct
 
 from wattmill.core.errors import LedgerError
@@ -33,7 +35,7 @@ class Accounts:
 
     def __init__(self, state: AccountsState | None = None) -> None:
         state = state or AccountsState()
-        self._balances = state.balances
+        self._balances = _copied(state.balances)
         self._open = {hold.request: hold for hold in state.open_holds}
         self._unconfirmed = {settle.request: settle for settle in state.unconfirmed}
         self._timezones: dict[str, str] = {}
@@ -46,7 +48,7 @@ class Accounts:
 
     def state(self) -> AccountsState:
         """A snapshot that a new ``Accounts`` can start from."""
-        return AccountsState(self._balances, list(self._open.values()), list(self._unconfirmed.values()))
+        return AccountsState(_copied(self._balances), list(self._open.values()), list(self._unconfirmed.values()))
 
     @property
     def open_holds(self) -> list[Hold]:
@@ -133,3 +135,8 @@ class Accounts:
 
     def _month(self, tenant: str, at_s: float) -> Month:
         return month_at(at_s, self._timezones.get(tenant, "UTC"))
+
+
+def _copied(balances: dict[str, Balance]) -> dict[str, Balance]:
+    """A snapshot must not move with the accounts it was taken from, nor with those that start from it."""
+    return {tenant: copy(balance) for tenant, balance in balances.items()}

@@ -11,6 +11,8 @@ streaming    Finished, EngineFailed             Settle, or Void and Reject
 counting     Counted (the client left)          Settle, or Void when nothing had been delivered
 settling     Settled                            Deliver, or Confirm/Waive when the client has left
 delivering   Delivered                          Confirm
+
+An event that a stage does not wait for does nothing there. ``ClientGone`` counts once, in any stage.
 """
 
 from collections.abc import Callable
@@ -76,6 +78,7 @@ class _Open:
         "pool",
         "price",
         "prompt_bound",
+        "received",
         "stage",
         "stream",
         "tenant",
@@ -96,6 +99,7 @@ class _Open:
         self.tried: tuple[str, ...] = ()
         self.unprefilled = 0
         self.client_gone = False
+        self.received = False
         self.limited = True
         self.on_pool = False
 
@@ -182,35 +186,43 @@ class Lifecycle:
             if allowed is not None and self._concurrency.in_flight(name) >= allowed:
                 message = f"Limit of {allowed} requests at a time reached for {name}."
                 return Reject(event.request, "concurrency_limit", message, 1.0)
-        for name, owner in limited:
-            per_minute = owner.requests_per_minute
-            if per_minute is None:
-                continue
+        metered = [
+            (name, owner.requests_per_minute)
+            for name, owner in limited
+            if owner.requests_per_minute is not None
+        ]
+        for name, per_minute in metered:
             wait_s = self._rates.wait_s(name, per_minute, event.at_s)
             if wait_s:
                 message = f"Limit of {per_minute} requests per minute reached for {name}."
                 return Reject(event.request, "rate_limit", message, wait_s)
+        for name, per_minute in metered:
+            self._rates.count(name, per_minute, event.at_s)
         return None
 
     # --- hold and send -----------------------------------------------------------------------------------------------
 
     def _on_held(self, event: Held, view: View) -> list[Action]:
         opened = self._open.get(event.request)
-        if opened is None:
+        if opened is None or opened.stage != HOLDING:
             return []
         return self._send(event.request, opened, view, "No engine of this model is up.")
 
     def _on_hold_refused(self, event: HoldRefused, _view: View) -> list[Action]:
-        if not self._close(event.request):
+        if not self._close_holding(event.request):
             return []
         left = max(event.remaining_pusd, 0) / 10**12
         message = f"The monthly budget does not cover this request (left: {left:.6f} USD)."
         return [Reject(event.request, "insufficient_quota", message)]
 
     def _on_hold_lost(self, event: HoldLost, _view: View) -> list[Action]:
-        if not self._close(event.request):
+        if not self._close_holding(event.request):
             return []
         return [Reject(event.request, "ledger_unavailable", event.reason, 5.0)]
+
+    def _close_holding(self, request: int) -> bool:
+        opened = self._open.get(request)
+        return opened is not None and opened.stage == HOLDING and self._close(request) is not None
 
     def _send(self, request: int, opened: _Open, view: View, otherwise: str) -> list[Action]:
         pool = self._router.choose(opened.model, opened.price, opened.tried, view)
@@ -248,9 +260,10 @@ class Lifecycle:
         return [Settle(request, opened.pool, usage, outcome)]
 
     def _on_engine_refused(self, event: EngineRefused, _view: View) -> list[Action]:
-        opened = self._close(event.request)
-        if not opened:
+        opened = self._open.get(event.request)
+        if opened is None or opened.stage != SENT:
             return []
+        self._close(event.request)
         return [Void(event.request, opened.pool, "engine_refused"), Deliver(event.request)]
 
     def _on_engine_failed(self, event: EngineFailed, view: View) -> list[Action]:
@@ -268,9 +281,10 @@ class Lifecycle:
 
     def _on_client_gone(self, event: ClientGone, _view: View) -> list[Action]:
         opened = self._open.get(event.request)
-        if opened is None:
+        if opened is None or opened.client_gone:
             return []
         opened.client_gone = True
+        opened.received = opened.stream and event.delivered > 0
         if opened.stage in (SETTLING, DELIVERING):
             return self._without_client(event.request, opened)
         if opened.stage == STREAMING and event.delivered:
@@ -299,15 +313,18 @@ class Lifecycle:
         return [Deliver(event.request)]
 
     def _without_client(self, request: int, opened: _Open) -> list[Action]:
-        """The settlement stands for what was streamed; an answer that nobody received is waived."""
+        """The settlement stands for what was streamed; an answer of which nothing was received is waived."""
         if opened.stage == SETTLING:
             return []
         self._close(request)
-        return [Confirm(request)] if opened.stream else [Waive(request, "client_gone")]
+        return [Confirm(request)] if opened.received else [Waive(request, "client_gone")]
 
     def _on_delivered(self, event: Delivered, _view: View) -> list[Action]:
-        opened = self._open.pop(event.request, None)
-        return [Confirm(event.request)] if opened is not None else []
+        opened = self._open.get(event.request)
+        if opened is None or opened.stage != DELIVERING:
+            return []
+        self._close(event.request)
+        return [Confirm(event.request)]
 
     # --- bookkeeping -------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,395 @@
+"""The command line: one thin function per command. Data on standard output (``--json`` on every one), talk on stderr.
+
+Nothing heavy is imported before a command runs, so that ``wattmill --help`` answers at once.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from wattmill import __version__
+from wattmill.core.errors import UsageError, WattmillError
+
+if TYPE_CHECKING:
+    from wattmill.web.supervisor import Supervisor
+
+app = typer.Typer(
+    help="Watts in, tokens out, invoices sent.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+tenants_app = typer.Typer(help="Tenants: who is served, by which plan.", no_args_is_help=True)
+keys_app = typer.Typer(help="API keys: create, rotate, revoke.", no_args_is_help=True)
+budgets_app = typer.Typer(help="Monthly budgets with a hard stop.", no_args_is_help=True)
+app.add_typer(tenants_app, name="tenants")
+app.add_typer(keys_app, name="keys")
+app.add_typer(budgets_app, name="budgets")
+
+Data = Annotated[
+    Path,
+    typer.Option("--data", envvar="WATTMILL_DATA", help="The folder of the books.", show_default=True),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+FactoryFile = Annotated[
+    Path | None, typer.Argument(metavar="FACTORY.toml", help="Default: ./factory.toml, else the first example.")
+]
+DATA = Path(".wattmill")
+
+
+def main() -> NoReturn:
+    """Run a command; an error that wattmill raised on purpose becomes a message and exit status 2."""
+    try:
+        app()
+    except WattmillError as error:
+        say(f"error: {error}")
+        if error.hint:
+            say(f"\nhint: {error.hint}")
+        sys.exit(2)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    sys.exit(0)
+
+
+def say(text: str) -> None:
+    """Talk goes to standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def show(data: Any, as_json: bool, text: Callable[[], Any]) -> None:
+    """Print the result of a command: JSON, or what ``text`` returns for a person."""
+    if as_json:
+        import msgspec
+
+        print(msgspec.json.format(msgspec.json.encode(data), indent=2).decode())
+        return
+    from rich.console import Console
+
+    Console(soft_wrap=False).print(text(), highlight=False, markup=False)
+
+
+def _version(value: bool) -> None:
+    if value:
+        print(f"wattmill {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+# --- run ------------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def up(
+    factory: FactoryFile = None,
+    data: Data = DATA,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="Serve this GGUF file, with no factory file.")
+    ] = None,
+    record: Annotated[
+        str | None, typer.Option("--record", help="Append every decision to this file, for a replay.")
+    ] = None,
+) -> None:
+    """Start the factory: engines, gateway, books, status page. Ctrl-C drains and stops it."""
+    from wattmill.catalog.factory import load_factory
+    from wattmill.web.supervisor import Supervisor
+
+    path = _factory_of_model(model, data) if model else _factory_path(factory)
+    loaded = load_factory(path)
+    supervisor = Supervisor(loaded, path.read_text(), data.resolve(), say, record)
+    try:
+        supervisor.start()
+        _greet(supervisor, path)
+        supervisor.watch()
+        say("draining …")
+    except KeyboardInterrupt:
+        say("stopping …")
+    finally:
+        supervisor.stop()
+    say("stopped; every answer is in the books")
+
+
+def _factory_path(given: Path | None) -> Path:
+    if given is not None:
+        return given
+    here = Path("factory.toml")
+    return here if here.exists() else Path(__file__).parent / "demo" / "factory.toml"
+
+
+def _factory_of_model(model: Path, data: Path) -> Path:
+    from wattmill.web.discover import factory_for_model
+
+    if not model.is_file():
+        raise UsageError(f"there is no model file {model}", hint="name a GGUF file")
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = data / "model.toml"
+    path.write_text(factory_for_model(model.resolve()))
+    return path
+
+
+def _greet(supervisor: "Supervisor", path: Path) -> None:
+    from wattmill.web.control import call
+
+    factory = supervisor.factory
+    url = supervisor.gateway_url
+    say(f"wattmill {__version__} · factory {factory.site.name!r} · {path}")
+    say(f"  endpoint     {url}/v1")
+    say(f"  status page  {supervisor.control_url}")
+    if not factory.tenants:
+        say("  no tenant yet: add a [[tenant]] to the factory file, then `wattmill reload`")
+        return
+    tenant = factory.tenants[0].name
+    key = call(supervisor.data, "create_session_key", tenant=tenant)["key"]
+    alias = factory.models[0].alias
+    say(f"  key          {key}   (tenant {tenant}, for this run)")
+    say("\ntry it:\n")
+    print(
+        f"curl {url}/v1/chat/completions -H 'authorization: Bearer {key}' "
+        f"-H 'content-type: application/json' "
+        f'-d \'{{"model":"{alias}","messages":[{{"role":"user","content":"What is a token?"}}]}}\'',
+        flush=True,
+    )
+    say("\nnext, in another terminal:\n")
+    say("  wattmill demo                  traffic of three tenants, then usage, invoice and margin")
+    say(f"  wattmill bill {tenant:<16} the invoice so far this month")
+    say(f"  wattmill plan {path}   what better hardware would carry and cost")
+    say(f"  wattmill keys create {tenant:<9} a key that lasts")
+    say("\nCtrl-C drains and stops.")
+
+
+@app.command()
+def reload(factory: FactoryFile = None, data: Data = DATA, as_json: Json = False) -> None:
+    """Read the factory file again: tenants, prices, models, pools. Takes effect at once."""
+    from wattmill.catalog.factory import load_factory
+    from wattmill.web.control import call
+
+    path = _factory_path(factory)
+    load_factory(path)
+    result = call(data, "load_factory", path=str(path.resolve()), text=path.read_text())
+    where = "the running gateway has it" if result["gateway"] else "nothing runs; it is in the books"
+    show(result, as_json, lambda: f"{path} is loaded: {where}.")
+
+
+@app.command()
+def status(data: Data = DATA, as_json: Json = False) -> None:
+    """What runs."""
+    from wattmill.web.control import call
+    from wattmill.web.text import status_text
+
+    result = call(data, "status")
+    show(result, as_json, lambda: status_text(result))
+
+
+@app.command()
+def backup(target: Path, data: Data = DATA, as_json: Json = False) -> None:
+    """Write a consistent copy of the books' database, while they are in use."""
+    from wattmill.web.control import call
+
+    result = call(data, "backup", path=str(target.resolve()))
+    show(result, as_json, lambda: f"{result['path']}: {result['bytes']:,} bytes.")
+
+
+# --- tenants, keys, budgets -----------------------------------------------------------------------------------------
+
+Rpm = Annotated[int | None, typer.Option("--rpm", min=1, help="Requests per minute at the most.")]
+Concurrency = Annotated[
+    int | None, typer.Option("--concurrency", min=1, help="Requests at a time at the most.")
+]
+
+
+def _call_and_show(
+    data: Path, as_json: bool, operation: str, text: Callable[[Any], Any], **arguments: Any
+) -> None:
+    from wattmill.web.control import call
+
+    result = call(data, operation, **arguments)
+    show(result, as_json, lambda: text(result))
+
+
+@tenants_app.command("list")
+def tenants_list(data: Data = DATA, as_json: Json = False) -> None:
+    """Every tenant with its plan, budget and limits."""
+    from wattmill.web.text import tenants_table
+
+    _call_and_show(data, as_json, "list_tenants", tenants_table)
+
+
+@tenants_app.command("create")
+def tenants_create(
+    name: str,
+    plan: Annotated[str, typer.Option("--plan", help="A rate plan of the factory file.")],
+    timezone: Annotated[str, typer.Option("--timezone")] = "UTC",
+    budget: Annotated[str | None, typer.Option("--budget", help="USD per month.")] = None,
+    rpm: Rpm = None,
+    concurrency: Concurrency = None,
+    data: Data = DATA,
+    as_json: Json = False,
+) -> None:
+    """A tenant that is not in the factory file."""
+    _call_and_show(
+        data,
+        as_json,
+        "create_tenant",
+        lambda row: f"Tenant {row['name']} is created. Next: wattmill keys create {row['name']}",
+        name=_name(name),
+        plan=plan,
+        timezone=_timezone(timezone),
+        budget_uusd=_uusd(budget),
+        requests_per_minute=rpm,
+        max_concurrency=concurrency,
+    )
+
+
+@tenants_app.command("set")
+def tenants_set(
+    name: str,
+    plan: Annotated[str | None, typer.Option("--plan")] = None,
+    rpm: Annotated[int | None, typer.Option("--rpm", min=0, help="0: no limit.")] = None,
+    concurrency: Annotated[
+        int | None, typer.Option("--concurrency", min=0, help="0: no limit.")
+    ] = None,
+    active: Annotated[bool | None, typer.Option("--active/--inactive")] = None,
+    data: Data = DATA,
+    as_json: Json = False,
+) -> None:
+    """Change a tenant's plan or limits, or stop serving it."""
+    given: dict[str, Any] = {"plan": plan, "active": active}
+    values = {name: value for name, value in given.items() if value is not None}
+    for column, limit in (("requests_per_minute", rpm), ("max_concurrency", concurrency)):
+        if limit is not None:
+            values[column] = limit or None
+    if not values:
+        raise UsageError("nothing to set", hint="--plan, --rpm, --concurrency, --active, --inactive")
+    _call_and_show(
+        data, as_json, "set_tenant", lambda row: f"Tenant {row['name']} is set.", name=name, **values
+    )
+
+
+@keys_app.command("list")
+def keys_list(
+    tenant: Annotated[str | None, typer.Argument()] = None, data: Data = DATA, as_json: Json = False
+) -> None:
+    """Keys without their text."""
+    from wattmill.web.text import keys_table
+
+    _call_and_show(data, as_json, "list_keys", keys_table, tenant=tenant)
+
+
+@keys_app.command("create")
+def keys_create(
+    tenant: str,
+    label: Annotated[str, typer.Option("--label")] = "",
+    rpm: Rpm = None,
+    concurrency: Concurrency = None,
+    data: Data = DATA,
+    as_json: Json = False,
+) -> None:
+    """A new key. Its text is shown now and never again."""
+    _call_and_show(
+        data,
+        as_json,
+        "create_key",
+        _new_key_text,
+        tenant=tenant,
+        label=label,
+        requests_per_minute=rpm,
+        max_concurrency=concurrency,
+    )
+
+
+@keys_app.command("rotate")
+def keys_rotate(key_id: str, data: Data = DATA, as_json: Json = False) -> None:
+    """A new key in place of an old one, which is refused from now on."""
+    _call_and_show(data, as_json, "rotate_key", _new_key_text, key_id=key_id)
+
+
+@keys_app.command("revoke")
+def keys_revoke(key_id: str, data: Data = DATA, as_json: Json = False) -> None:
+    """Refuse a key from now on."""
+    _call_and_show(
+        data, as_json, "revoke_key", lambda row: f"Key {row['id']} is revoked.", key_id=key_id
+    )
+
+
+def _new_key_text(key: dict[str, Any]) -> str:
+    say(f"key {key['id']} of tenant {key['tenant']}; it is shown only now:")
+    return str(key["key"])
+
+
+@budgets_app.command("list")
+def budgets_list(data: Data = DATA, as_json: Json = False) -> None:
+    """What each tenant may spend this month, has spent, and has reserved."""
+    from wattmill.web.text import balances_table
+
+    _call_and_show(data, as_json, "balances", balances_table)
+
+
+@budgets_app.command("set")
+def budgets_set(
+    tenant: str,
+    usd: Annotated[str, typer.Argument(metavar="USD|none", help="USD per month, or none.")],
+    data: Data = DATA,
+    as_json: Json = False,
+) -> None:
+    """Set a tenant's monthly budget. The next request feels it."""
+    budget = None if usd.lower() == "none" else _uusd(usd)
+    _call_and_show(
+        data,
+        as_json,
+        "set_tenant",
+        lambda row: f"Budget of {row['name']}: {usd} USD per month.",
+        name=tenant,
+        budget_uusd=budget,
+    )
+
+
+def _uusd(usd: str | None) -> int | None:
+    from decimal import InvalidOperation
+
+    from wattmill.core.money import usd_to_uusd
+
+    if usd is None:
+        return None
+    try:
+        uusd = usd_to_uusd(usd.replace(",", "").replace("_", ""))
+    except (ValueError, InvalidOperation):
+        raise UsageError(f"{usd!r} is not an amount in USD", hint="write it as 500 or 12.50") from None
+    if uusd < 0:
+        raise UsageError(f"a budget cannot be negative: {usd}", hint="write it as 500 or 12.50")
+    return uusd
+
+
+def _name(name: str) -> str:
+    import re
+
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", name):
+        hint = "use a-z, 0-9, '.', '_' and '-', beginning with a letter or digit"
+        raise UsageError(f"{name!r} is not a name for a tenant", hint=hint)
+    return name
+
+
+def _timezone(name: str) -> str:
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError):
+        raise UsageError(f"there is no time zone {name!r}", hint="for example Europe/Berlin") from None
+    return name
+
+
+if __name__ == "__main__":
+    main()

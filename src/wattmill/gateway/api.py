@@ -1,0 +1,166 @@
+"""What a client's body asks for, and the body that goes to the engine.
+
+The body is decoded once, one level deep; the values inside stay bytes. What is forwarded is built from what was
+checked, so a key given twice cannot mean one thing here and another thing in the engine.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from wattmill.core.roster import Pool
+
+TEMPLATE_TOKENS = 256
+"""Room in the hold for what a chat template adds. Beyond it the JSON around each message covers its markers."""
+
+MAX_CHOICES = 128
+_decoder = msgspec.json.Decoder(dict[str, Raw])
+_encode = msgspec.json.Encoder().encode
+_int_decoder = msgspec.json.Decoder(int | None)
+_str_decoder = msgspec.json.Decoder(str)
+_bool_decoder = msgspec.json.Decoder(bool | None)
+_list_decoder = msgspec.json.Decoder(list[Raw])
+_options_decoder = msgspec.json.Decoder(dict[str, Raw] | None)
+_TRUE = Raw(b"true")
+
+
+class Endpoint(Struct, frozen=True):
+    """A path of the API. ``prompt`` names the field that carries the input, ``generates`` whether tokens come out."""
+
+    path: str
+    prompt: str
+    generates: bool
+
+
+ENDPOINTS = {
+    "/v1/chat/completions": Endpoint("/chat/completions", "messages", True),
+    "/v1/completions": Endpoint("/completions", "prompt", True),
+    "/v1/embeddings": Endpoint("/embeddings", "input", False),
+}
+
+
+class BadRequest(Exception):
+    """The body is wrong; ``param`` names the field."""
+
+    def __init__(self, message: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+
+
+class Ask(Struct):
+    """A checked request."""
+
+    endpoint: Endpoint
+    fields: dict[str, Raw]
+    model: str
+    stream: bool
+    wants_usage: bool
+    prompt_bytes: int
+    input_bound: int
+    output_bound: int | None
+
+
+def parse_ask(endpoint: Endpoint, body: bytes) -> Ask:
+    """Check a body. ``BadRequest`` says what is wrong, in the API's own words."""
+    fields = _fields(body)
+    model = _field(fields, "model", _str_decoder, "a string")
+    if not isinstance(model, str):
+        raise BadRequest("you must provide a model parameter", "model")
+    prompt = fields.get(endpoint.prompt)
+    if prompt is None:
+        raise BadRequest(f"Missing required parameter: '{endpoint.prompt}'.", endpoint.prompt)
+    _check_prompt(endpoint, bytes(prompt))
+    stream = endpoint.generates and _field(fields, "stream", _bool_decoder, "a boolean") is True
+    options = _field(fields, "stream_options", _options_decoder, "an object") if stream else None
+    return Ask(
+        endpoint,
+        fields,
+        model,
+        stream,
+        bool(options) and options.get("include_usage") == _TRUE,
+        len(memoryview(prompt)),
+        _input_bound(fields, prompt),
+        _output_bound(endpoint, fields) if endpoint.generates else 0,
+    )
+
+
+def _fields(body: bytes) -> dict[str, Raw]:
+    try:
+        return _decoder.decode(body)
+    except msgspec.ValidationError:
+        raise BadRequest("The body must be a JSON object.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(f"We could not parse the JSON body of your request: {error}") from None
+
+
+def _field(fields: dict[str, Raw], name: str, decoder: Any, kind: str) -> Any:
+    raw = fields.get(name)
+    if raw is None:
+        return None
+    try:
+        return decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise BadRequest(f"Invalid type for '{name}': expected {kind}.", name) from None
+
+
+def _check_prompt(endpoint: Endpoint, prompt: bytes) -> None:
+    first = prompt[:1]
+    if endpoint.prompt == "messages":
+        if first != b"[" or prompt[1:].lstrip()[:1] == b"]":
+            message = "Invalid type for 'messages': expected a list of messages that is not empty."
+            raise BadRequest(message, "messages")
+    elif first not in (b'"', b"["):
+        message = f"Invalid type for '{endpoint.prompt}': expected a string or a list."
+        raise BadRequest(message, endpoint.prompt)
+
+
+def _input_bound(fields: dict[str, Raw], prompt: Raw) -> int:
+    """A token is at least one byte, so the bytes of everything that is put into the prompt bound its tokens."""
+    bound = TEMPLATE_TOKENS + len(memoryview(prompt))
+    for name in ("tools", "functions", "response_format", "suffix"):
+        raw = fields.get(name)
+        if raw is not None:
+            bound += len(memoryview(raw))
+    return bound
+
+
+def _output_bound(endpoint: Endpoint, fields: dict[str, Raw]) -> int | None:
+    asked = _count(fields, "max_completion_tokens", 0)
+    if asked is None:
+        asked = _count(fields, "max_tokens", 0)
+    choices = max(_count(fields, "n", 1) or 1, _count(fields, "best_of", 1) or 1)
+    if choices > MAX_CHOICES:
+        raise BadRequest(f"Invalid 'n': {choices} is above the maximum of {MAX_CHOICES}.", "n")
+    prompts = _number_of_prompts(fields["prompt"]) if endpoint.prompt == "prompt" else 1
+    return None if asked is None else asked * choices * prompts
+
+
+def _count(fields: dict[str, Raw], name: str, least: int) -> int | None:
+    value: int | None = _field(fields, name, _int_decoder, "an integer")
+    if value is not None and not least <= value < 2**31:
+        raise BadRequest(f"Invalid '{name}': {value} is out of range.", name)
+    return value
+
+
+def _number_of_prompts(prompt: Raw) -> int:
+    if bytes(memoryview(prompt)[:1]) != b"[":
+        return 1
+    items = _list_decoder.decode(prompt)
+    is_one_prompt_of_tokens = bool(items) and bytes(items[0])[:1] not in (b'"', b"[")
+    return 1 if is_one_prompt_of_tokens else max(len(items), 1)
+
+
+def engine_body(ask: Ask, pool: Pool, max_output_tokens: int | None) -> bytes:
+    """The body for a pool's engine: its name for the model, usage always asked for, the model's own output limit."""
+    fields = dict(ask.fields)
+    fields["model"] = Raw(_encode(pool.served_model))
+    if ask.stream:
+        options = _options_decoder.decode(fields.get("stream_options") or Raw(b"null")) or {}
+        fields["stream_options"] = Raw(_encode({**options, "include_usage": _TRUE}))
+        if pool.engine == "llama.cpp":
+            fields["return_progress"] = _TRUE
+    if max_output_tokens and ask.endpoint.generates and ask.output_bound is None:
+        fields["max_tokens"] = Raw(_encode(max_output_tokens))
+    return _encode(fields)

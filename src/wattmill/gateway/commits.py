@@ -1,0 +1,137 @@
+"""Group commit: entries wait in line, one thread writes and syncs whatever has gathered, many share one sync.
+
+While a sync runs the next group gathers, so the group grows with the cost of a sync: a slow disk costs latency, not
+throughput. Nothing is ever dropped: when the disk refuses (full, broken), ``failing`` says why, the same entries are
+tried again, and the gateway accepts nothing new until they are down.
+"""
+
+import asyncio
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from heapq import heappop, heappush
+from pathlib import Path
+
+from wattmill.ledger.entries import Entry
+from wattmill.ledger.journal import SEGMENT_BYTES, create_segment, encode_frame
+
+MAX_GROUP = 4096
+RETRY_S = 0.25
+
+
+class GroupCommit:
+    """The journal of one gateway, open for appending. Call everything from the loop's thread."""
+
+    def __init__(
+        self,
+        directory: Path,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        at_least: int = 1,
+        sync_delay_s: float = 0.0,
+    ) -> None:
+        self.number, self._descriptor = create_segment(directory, at_least)
+        self.durable = 0
+        self.failing: str | None = None
+        self._directory = directory
+        self._loop = loop
+        self._sync_delay_s = sync_delay_s
+        self._segment = self.number
+        self._size = 0
+        self._appended = 0
+        self._line: deque[Entry] = deque()
+        self._waiters: list[tuple[int, int, Callable[[], None]]] = []
+        self._waiter_number = 0
+        self._awake = threading.Semaphore(0)
+        self._woken = False
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
+        self._thread.start()
+
+    def append(self, entry: Entry) -> int:
+        """Put an entry in line. It is durable when ``durable`` has reached the place returned."""
+        self._line.append(entry)
+        self._appended += 1
+        if not self._woken:
+            self._woken = True
+            self._loop.call_soon(self._awake.release)
+        return self._appended
+
+    def when_durable(self, place: int, callback: Callable[[], None]) -> None:
+        """Call back once a place is durable: at once if it is already."""
+        if place <= self.durable:
+            callback()
+        else:
+            self._waiter_number += 1
+            heappush(self._waiters, (place, self._waiter_number, callback))
+
+    def close(self) -> None:
+        """Write and sync what is in line, as far as the disk allows, and stop."""
+        self._closing = True
+        self._awake.release()
+        self._thread.join(timeout=5)
+        os.close(self._descriptor)
+
+    # --- in the thread -----------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        written = 0
+        while not (self._closing and not self._line):
+            self._awake.acquire()
+            self._woken = False
+            while self._line:
+                group = [self._line.popleft() for _ in range(min(len(self._line), MAX_GROUP))]
+                if not self._write_until_durable(encode_frame(group)):
+                    return
+                written += len(group)
+                self._tell(written)
+
+    def _write_until_durable(self, frame: bytes) -> bool:
+        while True:
+            try:
+                self._write(frame)
+            except OSError as error:
+                self.failing = f"the journal cannot be written: {error.strerror}"
+                if self._closing:
+                    return False
+                time.sleep(RETRY_S)
+            else:
+                self.failing = None
+                return True
+
+    def _write(self, frame: bytes) -> None:
+        """Append a whole frame and sync it; on failure the file ends where it ended before."""
+        if self._size and self._size + len(frame) > SEGMENT_BYTES:
+            self._next_segment()
+        try:
+            written = 0
+            while written < len(frame):
+                written += os.write(self._descriptor, frame[written:] if written else frame)
+            if self._sync_delay_s:
+                time.sleep(self._sync_delay_s)
+            os.fdatasync(self._descriptor)
+        except OSError:
+            os.ftruncate(self._descriptor, self._size)
+            raise
+        self._size += len(frame)
+
+    def _next_segment(self) -> None:
+        number, descriptor = create_segment(self._directory, self._segment + 1)
+        os.close(self._descriptor)
+        self._segment, self._descriptor, self._size = number, descriptor, 0
+
+    def _tell(self, written: int) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._reached, written)
+        except RuntimeError:
+            pass  # the loop has closed: nobody waits any more
+
+    # --- back in the loop --------------------------------------------------------------------------------------------
+
+    def _reached(self, place: int) -> None:
+        self.durable = place
+        waiters = self._waiters
+        while waiters and waiters[0][0] <= place:
+            heappop(waiters)[2]()

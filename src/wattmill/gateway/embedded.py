@@ -1,0 +1,69 @@
+"""The embedded engine: llama.cpp in a child process, so that its death is not ours.
+
+``python -m wattmill.gateway.embedded`` reads its settings as JSON from the first line of its standard input, serves
+llama.cpp's own HTTP interface on loopback, and ends when that input ends (its parent is gone).
+"""
+
+import os
+import signal
+import sys
+
+import msgspec
+from msgspec import Struct
+
+
+class Settings(Struct, frozen=True):
+    """One engine. ``context`` is per request; the KV cache is shared by all ``slots``."""
+
+    model: str
+    alias: str
+    port: int
+    slots: int = 8
+    context: int = 2048
+    threads: int = 0
+    gpu_layers: int = -1
+
+
+def start(settings: Settings) -> object:
+    """Load the model and serve it. The server lives as long as the object that is returned."""
+    import xllamacpp
+
+    params = xllamacpp.CommonParams()
+    params.model.path = settings.model
+    params.model_alias = {settings.alias}
+    params.hostnames = ["127.0.0.1"]
+    params.port = settings.port
+    params.n_parallel = settings.slots
+    params.n_ctx = settings.slots * settings.context
+    params.cont_batching = True
+    params.endpoint_metrics = True
+    params.endpoint_slots = True
+    params.cpuparams.n_threads = settings.threads or max(1, (os.cpu_count() or 2) // 2)
+    params.cpuparams.poll = 0
+    params.n_threads_http = settings.slots + 4
+    params.verbosity = 0
+    return xllamacpp.Server(params)
+
+
+def main() -> int:
+    """Serve until the parent goes or says stop."""
+    line = b""
+    while not line.endswith(b"\n"):
+        line += os.read(0, 1)
+    settings = msgspec.json.decode(line, type=Settings)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        server = start(settings)
+    except RuntimeError as error:
+        print(f"error: {settings.model}: llama.cpp cannot serve it: {error}", file=sys.stderr)
+        return 2
+    while os.read(0, 4096):
+        pass
+    del server
+    return 0
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,247 @@
+"""One request and its answer on their way through the gateway.
+
+It turns what the engine sends into events and carries out what concerns this one client. Nothing of an answer goes to
+the client before the hold is durable, nor its end before the settlement is.
+"""
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from wattmill.core.records import Usage
+from wattmill.gateway.answers import (
+    JSON_HEAD,
+    LAST_CHUNK,
+    STREAM_HEAD,
+    answer,
+    chunk,
+    error_answer,
+    error_frame,
+)
+from wattmill.gateway.api import Ask
+from wattmill.gateway.links import Link
+from wattmill.gateway.streams import NoStream, SseRelay
+from wattmill.gateway.usage import UsageMismatch, usage_of_answer
+from wattmill.policy.events import EngineFailed, EngineRefused, Finished, Streaming
+
+if TYPE_CHECKING:
+    from wattmill.gateway.driver import Driver
+    from wattmill.gateway.server import ClientConnection
+
+MAX_ANSWER_BYTES = 64 * 2**20
+BYTES_PER_TOKEN_AT_MOST = 8
+"""To estimate a prompt that nobody counted, on the tenant's side: real text has about four bytes a token."""
+
+
+class Exchange:
+    """A request in flight."""
+
+    __slots__ = (
+        "_body",
+        "_content_type",
+        "_driver",
+        "_head_sent",
+        "_relay",
+        "_size",
+        "_status",
+        "_waiting",
+        "abandoned",
+        "ask",
+        "client",
+        "ended",
+        "first_piece_at_s",
+        "hold_place",
+        "link",
+        "pool",
+        "request",
+        "started_at_s",
+        "touched_at_s",
+    )
+
+    def __init__(
+        self, driver: "Driver", client: "ClientConnection", request: int, ask: Ask, now_s: float
+    ) -> None:
+        self._driver = driver
+        self.client = client
+        self.request = request
+        self.ask = ask
+        self.pool = ""
+        self.link: Link | None = None
+        self.abandoned = False
+        self.hold_place = 0
+        self.ended = False
+        self.started_at_s = self.touched_at_s = now_s
+        self.first_piece_at_s: float | None = None
+        self._status = 0
+        self._content_type = ""
+        self._body: list[bytes] = []
+        self._size = 0
+        self._relay: SseRelay | None = None
+        self._head_sent = False
+        self._waiting: list[bytes] = []
+
+    @property
+    def label(self) -> str:
+        """The request's name for people: in headers and logs."""
+        return f"wm-{self.request:x}"
+
+    @property
+    def pieces(self) -> int:
+        """Pieces of the answer handed to the client."""
+        return self._relay.pieces if self._relay is not None and self._head_sent else 0
+
+    def begin_attempt(self, pool: str) -> None:
+        """Forget what an earlier engine sent."""
+        self.pool = pool
+        self.link = None
+        self._status = 0
+        self._body = []
+        self._size = 0
+        self._relay = None
+        self._waiting = []
+
+    # --- from the engine ---------------------------------------------------------------------------------------------
+
+    def on_answer_head(self, status: int, content_type: str) -> None:
+        self._status = status
+        self._content_type = content_type
+        if status == 200 and self.ask.stream:
+            if content_type.startswith("text/event-stream"):
+                self._relay = SseRelay(client_wants_usage=self.ask.wants_usage)
+            else:
+                self._fail(f"The engine answered a stream with {content_type or 'no type'}.")
+
+    def on_answer_body(self, data: bytes) -> None:
+        self.touched_at_s = self._driver.now_s()
+        if self._relay is not None:
+            self._relay_on(self._relay, data)
+            return
+        self._size += len(data)
+        if self._size > MAX_ANSWER_BYTES:
+            self._fail(f"The engine's answer is larger than {MAX_ANSWER_BYTES} bytes.")
+            return
+        self._body.append(data)
+
+    def _relay_on(self, relay: SseRelay, data: bytes) -> None:
+        if relay.done:
+            return
+        try:
+            piece = relay.feed(data)
+        except NoStream as error:
+            self._fail(f"The engine's stream is broken: {error}.")
+            return
+        if piece:
+            self._pass_on(piece)
+        if relay.done:
+            usage = relay.usage or self.counted(relay.pieces)
+            self._driver.emit(Finished(self.request, self._driver.now_s(), usage))
+
+    def _pass_on(self, piece: bytes) -> None:
+        if self._head_sent:
+            self.client.write(chunk(piece))
+            return
+        self._waiting.append(piece)
+        if len(self._waiting) == 1:
+            self._driver.when_durable(self.hold_place, self._start_stream)
+
+    def _start_stream(self) -> None:
+        if self.ended or not self._waiting:
+            return
+        now_s = self.first_piece_at_s = self._driver.now_s()
+        self._driver.emit(Streaming(self.request, now_s))
+        head = STREAM_HEAD + self.label.encode() + b"\r\n\r\n"
+        self._head_sent = True
+        self.client.write(head + chunk(b"".join(self._waiting)))
+        self._waiting = []
+
+    def on_answer_end(self) -> None:
+        if self.abandoned or self.ended:
+            return
+        now_s = self._driver.now_s()
+        if self._relay is not None:
+            if not self._relay.done:
+                self._fail("The engine's stream ended before its end.")
+        elif self._status == 200:
+            self._finish_whole(now_s)
+        elif 400 <= self._status < 500 and self._status not in (401, 403, 408, 429):
+            self._driver.emit(EngineRefused(self.request, now_s, self._status))
+        else:
+            self._fail(f"The engine answered with status {self._status}.")
+
+    def _finish_whole(self, now_s: float) -> None:
+        body = b"".join(self._body)
+        try:
+            usage = usage_of_answer(body, generates=self.ask.endpoint.generates)
+        except UsageMismatch:
+            usage = None
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            self._fail("The engine's answer is no JSON object.")
+            return
+        self._driver.emit(Finished(self.request, now_s, usage or self.counted(0)))
+
+    def on_link_lost(self, reason: str) -> None:
+        self._fail(reason)
+
+    def _fail(self, reason: str) -> None:
+        self._driver.stop_engine(self)
+        self.abandoned = False
+        self._driver.emit(EngineFailed(self.request, self._driver.now_s(), reason))
+
+    def counted(self, pieces: int) -> Usage:
+        """Our own count, where the engine gave none: never more than was delivered."""
+        prompt = self._relay.prompt if self._relay is not None else None
+        if prompt is not None:
+            total, cached = prompt
+            return Usage(
+                input_uncached=total - cached,
+                input_cached=cached,
+                output_text=pieces,
+                source="counted",
+            )
+        return Usage(
+            input_uncached=self.ask.prompt_bytes // BYTES_PER_TOKEN_AT_MOST,
+            output_text=pieces,
+            source="estimated",
+        )
+
+    # --- to the client -----------------------------------------------------------------------------------------------
+
+    def deliver_end(self) -> None:
+        """Give the client the end of its answer."""
+        self.ended = True
+        self._driver.release(self)
+        if self._relay is not None:
+            self.client.write(self._end_of_stream(self._relay))
+        elif self._status == 200:
+            body = b"".join(self._body)
+            head = JSON_HEAD + b"%d\r\nx-request-id: %b\r\n\r\n" % (len(body), self.label.encode())
+            self.client.write(head + body)
+        else:
+            kind = self._content_type or "application/json"
+            extra = f"x-request-id: {self.label}\r\n"
+            self.client.write(answer(self._status, b"".join(self._body), kind=kind, extra=extra))
+        self.client.end_exchange(self)
+
+    def _end_of_stream(self, relay: SseRelay) -> bytes:
+        end = b"".join(self._waiting) + relay.ending
+        self._waiting = []
+        if self._head_sent:
+            return chunk(end) + LAST_CHUNK
+        self._head_sent = True
+        return STREAM_HEAD + self.label.encode() + b"\r\n\r\n" + chunk(end) + LAST_CHUNK
+
+    def reject(self, code: str, message: str, retry_after_s: float | None) -> None:
+        """Tell the client no, or that its stream ends here."""
+        self.ended = True
+        self._driver.release(self)
+        if self._head_sent:
+            self.client.write(chunk(error_frame(code, message)) + LAST_CHUNK)
+            self.client.end_exchange(self, close=True)
+            return
+        self.client.write(error_answer(code, message, retry_after_s=retry_after_s))
+        self.client.end_exchange(self)
+
+    def drop(self) -> None:
+        """The client is gone and nothing is owed to it any more."""
+        self.ended = True
+        self._driver.release(self)

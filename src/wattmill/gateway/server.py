@@ -1,0 +1,390 @@
+"""HTTP/1.1 from clients: parsing, limits, keys, and the few paths that the gateway answers itself.
+
+One request at a time per connection; requests that a client pipelines wait in a short line. Nothing here decides
+anything about money or engines.
+"""
+
+import asyncio
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+
+import httptools
+import msgspec
+from msgspec import Struct
+
+from wattmill.core.roster import Key, Roster
+from wattmill.gateway import answers
+from wattmill.gateway.api import ENDPOINTS, BadRequest, parse_ask
+from wattmill.gateway.driver import Driver
+from wattmill.gateway.exchange import Exchange
+
+MAX_PIPELINED = 16
+
+
+class Limits(Struct, frozen=True):
+    """What a client may cost us before it has shown a key."""
+
+    max_body_bytes: int = 16 * 2**20
+    max_header_bytes: int = 32 * 2**10
+    header_timeout_s: float = 10.0
+    body_timeout_s: float = 60.0
+    idle_timeout_s: float = 300.0
+    max_connections: int = 4096
+
+
+class Front:
+    """What all client connections share."""
+
+    def __init__(self, driver: Driver, limits: Limits, control_url: str) -> None:
+        self.driver = driver
+        self.limits = limits
+        self.control_url = control_url
+        self.connections: set[ClientConnection] = set()
+        self.draining = False
+        self._keys: dict[str, Key] = {}
+        self._roster = Roster(0)
+
+    def set_roster(self, roster: Roster) -> None:
+        """Take over keys, models and all the rest."""
+        self._roster = roster
+        self._keys = {key.sha256: key for key in roster.keys}
+        self.driver.set_roster(roster)
+
+    @property
+    def roster(self) -> Roster:
+        return self._roster
+
+    def key_of(self, authorization: bytes) -> Key | None:
+        """The key of a ``Bearer`` header. Looked up by hash, so timing tells nothing about a key."""
+        scheme, _, token = authorization.partition(b" ")
+        if scheme.lower() != b"bearer":
+            return None
+        return self._keys.get(sha256(token.strip()).hexdigest())
+
+    def not_ready(self) -> str | None:
+        """Why no request can be served just now."""
+        if self.draining:
+            return "The gateway is draining."
+        if self.driver.refusal:
+            return self.driver.refusal
+        if not any(pool.up for pool in self.driver.view.pools.values()):
+            return "No engine is up."
+        return None
+
+    def sweep(self, now_s: float) -> None:
+        """Once a second: close connections that are too slow."""
+        for connection in list(self.connections):
+            connection.check_time(now_s)
+
+
+class _Incoming:
+    """A request while it is read."""
+
+    __slots__ = ("authorization", "body", "error", "expects_continue", "keep_alive", "method", "size", "url")
+
+    def __init__(self) -> None:
+        self.url = b""
+        self.authorization = b""
+        self.body: list[bytes] = []
+        self.size = 0
+        self.method = b""
+        self.keep_alive = True
+        self.expects_continue = False
+        self.error: tuple[str, str] | None = None
+
+
+class ClientConnection(asyncio.Protocol):
+    """One connection from a client."""
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+        self._transport: Any = None
+        self._parser = httptools.HttpRequestParser(self)
+        self._incoming: _Incoming | None = None
+        self._line: list[_Incoming] = []
+        self._busy = False
+        self._keep_alive = True
+        self._head_bytes = 0
+        self._in_head = True
+        self._since_s = front.driver.now_s()
+        self.exchange: Exchange | None = None
+        self.is_gone = False
+
+    # --- transport ---------------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+        front = self._front
+        if len(front.connections) >= front.limits.max_connections:
+            self._refuse("overloaded", "Too many connections.")
+            return
+        front.connections.add(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.is_gone = True
+        self._front.connections.discard(self)
+        self._line.clear()
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None and not exchange.ended:
+            self._front.driver.leave(exchange)
+
+    def data_received(self, data: bytes) -> None:
+        if self._in_head:
+            self._head_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._refuse("invalid_request", "Upgrades are not supported.")
+            return
+        except httptools.HttpParserError as error:
+            self._refuse("invalid_request", f"This is no HTTP/1.1 request: {error}")
+            return
+        if self._in_head and self._head_bytes > self._front.limits.max_header_bytes:
+            limit = self._front.limits.max_header_bytes
+            self._refuse("headers_too_large", f"The header is larger than {limit} bytes.")
+
+    def pause_writing(self) -> None:
+        if self.exchange is not None and self.exchange.link is not None:
+            self.exchange.link.pause()
+
+    def resume_writing(self) -> None:
+        if self.exchange is not None and self.exchange.link is not None:
+            self.exchange.link.resume()
+
+    def write(self, data: bytes) -> None:
+        if not self.is_gone:
+            self._transport.write(data)
+
+    @property
+    def unsent_bytes(self) -> int:
+        """Bytes that the kernel has not taken yet."""
+        return 0 if self.is_gone else self._transport.get_write_buffer_size()
+
+    # --- httptools ---------------------------------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        self._incoming = _Incoming()
+        self._since_s = self._front.driver.now_s()
+
+    def on_url(self, url: bytes) -> None:
+        assert self._incoming is not None
+        self._incoming.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        assert self._incoming is not None
+        lowered = name.lower()
+        if lowered == b"authorization":
+            self._incoming.authorization = value
+        elif lowered == b"content-length":
+            if value.isdigit() and int(value) > self._front.limits.max_body_bytes:
+                self._incoming.error = ("body_too_large", self._too_large())
+        elif lowered == b"expect":
+            self._incoming.expects_continue = value.lower() == b"100-continue"
+
+    def on_headers_complete(self) -> None:
+        incoming = self._incoming
+        assert incoming is not None
+        incoming.method = self._parser.get_method()
+        incoming.keep_alive = self._parser.should_keep_alive()
+        self._in_head = False
+        self._head_bytes = 0
+        if incoming.error is not None:
+            self._refuse(*incoming.error)
+        elif incoming.expects_continue:
+            self.write(answers.CONTINUE)
+
+    def on_body(self, body: bytes) -> None:
+        incoming = self._incoming
+        assert incoming is not None
+        incoming.size += len(body)
+        if incoming.size > self._front.limits.max_body_bytes:
+            if incoming.error is None:
+                incoming.error = ("body_too_large", self._too_large())
+                self._refuse(*incoming.error)
+            return
+        incoming.body.append(body)
+
+    def on_message_complete(self) -> None:
+        incoming, self._incoming = self._incoming, None
+        self._in_head = True
+        if incoming is None or incoming.error is not None or self.is_gone:
+            return
+        if self._busy:
+            self._line.append(incoming)
+            if len(self._line) > MAX_PIPELINED:
+                self._refuse("overloaded", "Too many requests wait on this connection.")
+            return
+        self._serve(incoming)
+
+    def _too_large(self) -> str:
+        return f"The body is larger than {self._front.limits.max_body_bytes} bytes."
+
+    # --- serving -----------------------------------------------------------------------------------------------------
+
+    def _serve(self, incoming: _Incoming) -> None:
+        self._busy = True
+        self._keep_alive = incoming.keep_alive
+        path = incoming.url.partition(b"?")[0].decode("latin-1")
+        endpoint = ENDPOINTS.get(path)
+        if endpoint is None:
+            self._serve_other(path, incoming)
+            return
+        if incoming.method != b"POST":
+            self._answer_error("method_not_allowed", f"{path} takes POST.")
+            return
+        key = self._front.key_of(incoming.authorization)
+        if key is None:
+            self._answer_error("invalid_api_key", _no_key(incoming.authorization))
+            return
+        if self._front.draining:
+            self._answer_error("draining", "The gateway is draining.", retry_after_s=2.0)
+            return
+        body = incoming.body[0] if len(incoming.body) == 1 else b"".join(incoming.body)
+        try:
+            ask = parse_ask(endpoint, body)
+        except BadRequest as error:
+            self._answer_error("invalid_request", error.message, param=error.param)
+            return
+        self._front.driver.arrive(self, key.id, ask)
+
+    def _serve_other(self, path: str, incoming: _Incoming) -> None:
+        page = _PAGES.get(path)
+        is_models = path == "/v1/models" or path.startswith("/v1/models/")
+        if page is None and not is_models:
+            known = ", ".join([*ENDPOINTS, "/v1/models", *_PAGES])
+            message = f"Unknown request URL: {incoming.method.decode()} {path}. Known: {known}."
+            self._answer_error("not_found", message)
+        elif incoming.method not in (b"GET", b"HEAD"):
+            self._answer_error("method_not_allowed", f"{path} takes GET.")
+        elif page is None:
+            self._serve_models(path, incoming)
+        elif incoming.method == b"HEAD":
+            head, _, _ = page(self._front).partition(b"\r\n\r\n")
+            self._answer(head + b"\r\n\r\n")
+        else:
+            self._answer(page(self._front))
+
+    def _serve_models(self, path: str, incoming: _Incoming) -> None:
+        if self._front.key_of(incoming.authorization) is None:
+            self._answer_error("invalid_api_key", _no_key(incoming.authorization))
+            return
+        aliases = [model.alias for model in self._front.roster.models]
+        name = path.removeprefix("/v1/models").strip("/")
+        if not name:
+            listed = {"object": "list", "data": [_model(alias) for alias in aliases]}
+            self._answer(answers.answer(200, msgspec.json.encode(listed)))
+        elif name in aliases:
+            self._answer(answers.answer(200, msgspec.json.encode(_model(name))))
+        else:
+            message = f"The model {name!r} does not exist. Models here: {', '.join(aliases)}."
+            self._answer_error("model_not_found", message, param="model")
+
+    def _answer_error(
+        self, code: str, message: str, *, param: str | None = None, retry_after_s: float | None = None
+    ) -> None:
+        self._answer(
+            answers.error_answer(code, message, param=param, retry_after_s=retry_after_s)
+        )
+
+    def _answer(self, data: bytes) -> None:
+        self.write(data)
+        self._next()
+
+    def end_exchange(self, exchange: Exchange, *, close: bool = False) -> None:
+        """The answer is out: take the next request, or close."""
+        if self.exchange is exchange:
+            self.exchange = None
+        if close:
+            self._keep_alive = False
+        self._next()
+
+    def _next(self) -> None:
+        self._busy = False
+        self._since_s = self._front.driver.now_s()
+        if self.is_gone:
+            return
+        if not self._keep_alive:
+            self._transport.close()
+        elif self._line:
+            asyncio.get_running_loop().call_soon(self._serve_next)
+            self._busy = True
+
+    def _serve_next(self) -> None:
+        if self._line and not self.is_gone:
+            self._serve(self._line.pop(0))
+
+    def _refuse(self, code: str, message: str) -> None:
+        """Say why and close: what follows on this connection cannot be trusted."""
+        if self.is_gone or self._transport.is_closing():
+            return
+        if not self._busy:
+            self.write(answers.error_answer(code, message, close=True))
+        self._transport.close()
+
+    # --- time --------------------------------------------------------------------------------------------------------
+
+    def check_time(self, now_s: float) -> None:
+        """Close a connection that is too slow with its header or body, or idle for too long."""
+        if self._busy:
+            return
+        limits = self._front.limits
+        waited_s = now_s - self._since_s
+        if self._incoming is not None or self._head_bytes:
+            limit_s = limits.header_timeout_s if self._in_head else limits.body_timeout_s
+            if waited_s > limit_s:
+                self._refuse("request_timeout", f"The request took longer than {limit_s:.0f} s.")
+        elif waited_s > limits.idle_timeout_s:
+            self._transport.close()
+
+    def drain(self) -> None:
+        """Close once the request in flight is answered; at once when there is none."""
+        self._keep_alive = False
+        if not self._busy and self._transport is not None:
+            self._transport.close()
+
+
+    def cut(self) -> None:
+        """Close at once, whatever is in flight."""
+        self._transport.abort()
+
+
+def _no_key(authorization: bytes) -> str:
+    if not authorization:
+        return "You didn't provide an API key. Use the header: Authorization: Bearer wm-…"
+    return "Incorrect API key provided. Keys of this gateway start with wm- and can be revoked."
+
+
+def _model(alias: str) -> dict[str, object]:
+    return {"id": alias, "object": "model", "created": 0, "owned_by": "wattmill"}
+
+
+def _health(front: Front) -> bytes:
+    return answers.answer(200, b'{"status":"ok"}')
+
+
+def _ready(front: Front) -> bytes:
+    reason = front.not_ready()
+    body = msgspec.json.encode({"ready": reason is None, "reason": reason})
+    return answers.answer(200 if reason is None else 503, body)
+
+
+def _metrics(front: Front) -> bytes:
+    driver = front.driver
+    pools_up = {name: view.up for name, view in driver.view.pools.items()}
+    text = driver.tally.exposition(
+        in_flight=driver.in_flight, connections=len(front.connections), pools_up=pools_up
+    )
+    return answers.answer(200, text, kind="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _home(front: Front) -> bytes:
+    return answers.answer(307, b"", extra=f"location: {front.control_url}\r\n")
+
+
+_PAGES: dict[str, Callable[[Front], bytes]] = {
+    "/": _home,
+    "/health": _health,
+    "/ready": _ready,
+    "/metrics": _metrics,
+}

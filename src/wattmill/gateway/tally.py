@@ -1,0 +1,116 @@
+"""What the gateway counts about itself, and how Prometheus reads it. Plain integers on the way, text only when asked."""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from wattmill.core.records import METERS, Usage
+
+if TYPE_CHECKING:
+    from wattmill.gateway.exchange import Exchange
+
+BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+
+
+class _Histogram:
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BUCKETS_S) + 1)
+        self.sum_s = 0.0
+
+    def observe(self, seconds: float) -> None:
+        self.counts[bisect_left(BUCKETS_S, seconds)] += 1
+        self.sum_s += seconds
+
+    def buckets(self) -> list[tuple[str, float]]:
+        names = [*map(str, BUCKETS_S), "+Inf"]
+        total = 0
+        result: list[tuple[str, float]] = []
+        for name, count in zip(names, self.counts, strict=True):
+            total += count
+            result.append((name, total))
+        return result
+
+
+class Tally:
+    """Counts since the gateway started. Labels are models, pools and outcomes, never tenants or keys."""
+
+    def __init__(self) -> None:
+        self._requests: dict[tuple[str, str], int] = defaultdict(int)
+        self._tokens: dict[str, list[int]] = defaultdict(lambda: [0] * len(METERS))
+        self._ttft: dict[str, _Histogram] = defaultdict(_Histogram)
+        self._duration: dict[str, _Histogram] = defaultdict(_Histogram)
+
+    def ended(self, exchange: "Exchange", outcome: str, now_s: float) -> None:
+        """A request left the gateway. The model is the client's word: only known ones become labels."""
+        model = exchange.ask.model if exchange.pool else ""
+        self._requests[model, outcome] += 1
+        if exchange.pool:
+            self._duration[model].observe(now_s - exchange.started_at_s)
+            if exchange.first_piece_at_s is not None:
+                self._ttft[model].observe(exchange.first_piece_at_s - exchange.started_at_s)
+
+    def used(self, exchange: "Exchange", usage: Usage) -> None:
+        tokens = self._tokens[exchange.pool]
+        for index, count in enumerate(usage.meters):
+            if count:
+                tokens[index] += count
+
+    def exposition(self, *, in_flight: int, connections: int, pools_up: dict[str, bool]) -> bytes:
+        """The text that Prometheus scrapes."""
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(_Once(self._families(in_flight, connections, pools_up)))
+        return generate_latest(registry)
+
+    def _families(
+        self, in_flight: int, connections: int, pools_up: dict[str, bool]
+    ) -> Iterator[Metric]:
+        requests = CounterMetricFamily(
+            "wattmill_requests", "Requests by model and outcome.", labels=["model", "outcome"]
+        )
+        for (model, outcome), count in self._requests.items():
+            requests.add_metric([model, outcome], count)
+        yield requests
+        tokens = CounterMetricFamily(
+            "wattmill_tokens", "Settled tokens by pool and meter.", labels=["pool", "meter"]
+        )
+        for pool, counts in self._tokens.items():
+            for meter, count in zip(METERS, counts, strict=True):
+                tokens.add_metric([pool, meter], count)
+        yield tokens
+        yield _histogram("wattmill_ttft_seconds", "Time to first token of streams.", self._ttft)
+        yield _histogram("wattmill_request_seconds", "Time to the end of an answer.", self._duration)
+        gauge = GaugeMetricFamily("wattmill_in_flight", "Requests in flight.")
+        gauge.add_metric([], in_flight)
+        yield gauge
+        gauge = GaugeMetricFamily("wattmill_connections", "Open client connections.")
+        gauge.add_metric([], connections)
+        yield gauge
+        gauge = GaugeMetricFamily("wattmill_pool_up", "Whether a pool answers.", labels=["pool"])
+        for pool, up in pools_up.items():
+            gauge.add_metric([pool], up)
+        yield gauge
+
+
+class _Once(Collector):
+    def __init__(self, families: Iterator[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterator[Metric]:
+        return self._families
+
+
+def _histogram(name: str, text: str, histograms: dict[str, _Histogram]) -> Metric:
+    family = HistogramMetricFamily(name, text, labels=["model"])
+    for model, histogram in histograms.items():
+        family.add_metric([model], buckets=histogram.buckets(), sum_value=histogram.sum_s)
+    return family

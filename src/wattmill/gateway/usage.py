@@ -1,0 +1,91 @@
+"""Each engine's way of counting, made disjoint.
+
+OpenAI's shape, which vLLM, SGLang, llama.cpp, Ollama and TensorRT-LLM follow: ``prompt_tokens`` includes cached ones,
+``completion_tokens`` includes reasoning. Absent, zero and null are three things: without both totals there is no usage.
+"""
+
+import msgspec
+from msgspec import Struct
+
+from wattmill.core.records import Usage
+
+
+class _Details(Struct):
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    audio_tokens: int | None = None
+    image_tokens: int | None = None
+
+
+class EngineUsage(Struct):
+    """The ``usage`` object of an answer."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_tokens_details: _Details | None = None
+    completion_tokens_details: _Details | None = None
+    reasoning_tokens: int | None = None
+
+
+class UsageMismatch(Exception):
+    """The parts of a usage object do not add up: it is set aside, never bent into shape."""
+
+
+class _Answer(Struct):
+    usage: EngineUsage | None = None
+
+
+class _Chunk(Struct):
+    usage: EngineUsage | None = None
+    choices: list[msgspec.Raw] | None = None
+
+
+_answer_decoder = msgspec.json.Decoder(_Answer)
+_chunk_decoder = msgspec.json.Decoder(_Chunk)
+
+
+def usage_of_answer(body: bytes, *, generates: bool) -> Usage | None:
+    """The usage of a whole JSON answer; ``None`` when the engine gave none.
+
+    ``msgspec.DecodeError`` when the body is no JSON object of that shape, ``UsageMismatch`` when it does not add up.
+    """
+    usage = _answer_decoder.decode(body).usage
+    return None if usage is None else disjoint(usage, generates=generates)
+
+
+def usage_of_chunk(data: bytes) -> tuple[Usage | None, bool]:
+    """The usage of a streamed chunk, and whether the chunk carries nothing else (no choices)."""
+    chunk = _chunk_decoder.decode(data)
+    usage = None if chunk.usage is None else disjoint(chunk.usage, generates=True)
+    return usage, not chunk.choices
+
+
+def disjoint(usage: EngineUsage, *, generates: bool) -> Usage | None:
+    """Disjoint meters of OpenAI's inclusive counts. An embedding has no ``completion_tokens``: that is 0, not unknown."""
+    prompt, completion = usage.prompt_tokens, usage.completion_tokens
+    if completion is None and not generates:
+        completion = 0
+    if prompt is None or completion is None:
+        return None
+    details_in = usage.prompt_tokens_details or _Details()
+    details_out = usage.completion_tokens_details or _Details()
+    cached = details_in.cached_tokens or 0
+    cache_write = details_in.cache_write_tokens or 0
+    audio_in = details_in.audio_tokens or 0
+    image_in = details_in.image_tokens or 0
+    reasoning = details_out.reasoning_tokens or usage.reasoning_tokens or 0
+    audio_out = details_out.audio_tokens or 0
+    result = Usage(
+        input_uncached=prompt - cached - cache_write - audio_in - image_in,
+        input_cached=cached,
+        cache_write=cache_write,
+        output_text=completion - reasoning - audio_out,
+        output_reasoning=reasoning,
+        audio_in=audio_in,
+        audio_out=audio_out,
+        image_in=image_in,
+    )
+    if min(result.meters) < 0:
+        raise UsageMismatch(f"{prompt} prompt and {completion} completion tokens do not cover {usage}")
+    return result

@@ -1,0 +1,103 @@
+"""How a command reaches the books: through the running factory, or, when nothing runs, by opening them itself."""
+
+import http.client
+import socket
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from wattmill.core import errors
+from wattmill.core.errors import LedgerError, WattmillError
+
+CONTROL_SOCKET = "control.sock"
+OPERATIONS = (
+    "backup",
+    "balances",
+    "catch_up",
+    "create_key",
+    "create_session_key",
+    "create_tenant",
+    "list_keys",
+    "list_tenants",
+    "load_factory",
+    "publish",
+    "revoke_key",
+    "rotate_key",
+    "set_tenant",
+    "status",
+)
+"""The methods of ``Books`` that may be called from outside its process."""
+
+TIMEOUT_S = 60.0
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str) -> None:
+        super().__init__("wattmill", timeout=TIMEOUT_S)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def call(data: Path, operation: str, **arguments: Any) -> Any:
+    """Carry out one of ``OPERATIONS``; plain dicts and lists come back. Errors are those of the books."""
+    assert operation in OPERATIONS, operation
+    answer = _call_running(data, operation, arguments)
+    if answer is not None:
+        return answer["result"]
+    from wattmill.web.books import Books
+
+    _require_books(data, operation)
+    books = Books(data)
+    try:
+        return msgspec.to_builtins(getattr(books, operation)(**arguments))
+    finally:
+        books.close()
+
+
+def is_running(data: Path) -> bool:
+    """Whether a factory runs on this folder."""
+    return _call_running(data, "status", {}) is not None
+
+
+def _call_running(data: Path, operation: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
+    connection = _UnixConnection(str(data / CONTROL_SOCKET))
+    try:
+        connection.request(
+            "POST",
+            f"/{operation}",
+            msgspec.json.encode(arguments),
+            {"content-type": "application/json"},
+        )
+        response = connection.getresponse()
+        answer: dict[str, Any] = msgspec.json.decode(response.read())
+    except (FileNotFoundError, ConnectionRefusedError):
+        return None
+    except OSError as error:
+        raise LedgerError(
+            f"the running factory does not answer: {error}",
+            place=str(data / CONTROL_SOCKET),
+            hint="look at what `wattmill up` prints there",
+        ) from None
+    finally:
+        connection.close()
+    if response.status != 200:
+        raise _error(answer)
+    return answer
+
+
+def _error(answer: dict[str, Any]) -> WattmillError:
+    kind = getattr(errors, answer.get("kind", ""), LedgerError)
+    return kind(answer["message"], hint=answer.get("hint", ""), place=answer.get("place", ""))
+
+
+def _require_books(data: Path, operation: str) -> None:
+    if operation != "load_factory" and not (data / "ledger.db").exists():
+        raise LedgerError(
+            f"there are no books in {data}",
+            hint="start the factory once (wattmill up FACTORY.toml), or name the folder with --data",
+        )

@@ -1,0 +1,134 @@
+"""The control plane as a process: the books' one writer, the admin socket and the pages.
+
+``python -m wattmill.web.process`` reads its settings as JSON from the first line of its standard input, and stops when
+that input ends (its parent is gone).
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import msgspec
+import uvicorn
+from msgspec import Struct
+
+from wattmill.core.errors import WattmillError
+from wattmill.web.admin import admin_app
+from wattmill.web.books import Books
+from wattmill.web.control import CONTROL_SOCKET
+from wattmill.web.pages import pages_app
+
+LOAD_EVERY_S = 0.1
+PUBLISH_EVERY_S = 60.0
+
+
+class Settings(Struct, frozen=True):
+    """What the control plane is told by whoever starts it."""
+
+    data: str
+    host: str
+    port: int
+    factory_path: str
+    factory_text: str
+    engine_urls: dict[str, str]
+    gateway_url: str
+
+
+async def serve(settings: Settings) -> None:
+    """Open the books, say so on standard output, and serve until told to stop."""
+    data = Path(settings.data)
+    books = Books(data)
+    try:
+        books.set_engine_urls(settings.engine_urls)
+        books.load_factory(settings.factory_path, settings.factory_text)
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        loop.add_reader(sys.stdin.fileno(), _stop_at_end_of_input, stop)
+        (data / CONTROL_SOCKET).unlink(missing_ok=True)
+        servers = [
+            _server(admin_app(books), uds=str(data / CONTROL_SOCKET)),
+            _server(pages_app(books, settings), host=settings.host, port=settings.port),
+        ]
+        following = threading.Event()
+        follower = threading.Thread(target=_follow_journal, args=(books, following), daemon=True)
+        follower.start()
+        running = [asyncio.create_task(server._serve()) for server in servers]
+        while not all(server.started for server in servers):
+            await asyncio.sleep(0.005)
+        (data / CONTROL_SOCKET).chmod(0o600)
+        print("ready", flush=True)
+        await stop.wait()
+        for server in servers:
+            server.should_exit = True
+        await asyncio.gather(*running)
+        following.set()
+        await asyncio.to_thread(follower.join)
+    finally:
+        books.close()
+        (data / CONTROL_SOCKET).unlink(missing_ok=True)
+
+
+def _server(app: object, **where: object) -> uvicorn.Server:
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=2,
+        **where,  # type: ignore[arg-type]
+    )
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    return server
+
+
+def _stop_at_end_of_input(stop: asyncio.Event) -> None:
+    if not os.read(sys.stdin.fileno(), 4096):
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        stop.set()
+
+
+def _follow_journal(books: Books, stop: threading.Event) -> None:
+    """Load the journal as it grows; write a snapshot now and then, so that old segments can go."""
+    os.nice(5)
+    since_publish_s = 0.0
+    while not stop.wait(LOAD_EVERY_S):
+        try:
+            while books.load_journal() and not stop.is_set():
+                pass
+            since_publish_s += LOAD_EVERY_S
+            if since_publish_s > PUBLISH_EVERY_S:
+                since_publish_s = 0.0
+                books.publish()
+        except Exception as error:
+            logging.getLogger("wattmill.books").error("the journal is not loaded: %s", error)
+            stop.wait(1.0)
+
+
+def main() -> int:
+    """Run the control plane; 2 when it cannot start."""
+    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s", stream=sys.stderr)
+    line = b""
+    while not line.endswith(b"\n"):
+        line += os.read(0, 1)
+    settings = msgspec.json.decode(line, type=Settings)
+    try:
+        asyncio.run(serve(settings))
+    except WattmillError as error:
+        print(f"error: {error}\n\nhint: {error.hint}", file=sys.stderr)
+        return 2
+    except SystemExit:
+        print(f"error: {settings.host}:{settings.port}: cannot be listened on", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,321 @@
+"""Starts engines, books and gateway as children, watches them, starts again what died, and stops them in order.
+
+Stopping: the gateway drains first (its answers end), then the books load what is left, then the engines go. Every
+child also watches its standard input, which ends with us, so that nothing outlives a supervisor that was killed.
+"""
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from wattmill.catalog.factory import Factory, Pool
+from wattmill.core.errors import EngineError, FactoryError, LedgerBusy, WattmillError
+from wattmill.gateway import embedded
+from wattmill.web.pools import is_embedded
+
+READY_TIMEOUT_S = 120.0
+RESTART_PAUSE_S = (0.1, 0.5, 2.0, 5.0)
+STABLE_S = 30.0
+
+
+@dataclass
+class Child:
+    """A process we start and, when it dies, start again."""
+
+    name: str
+    module: str
+    settings: bytes
+    stderr: int | None = None
+    process: subprocess.Popen[bytes] | None = None
+    started_s: float = 0.0
+    deaths: int = 0
+    pause_until_s: float = 0.0
+
+    def start(self) -> None:
+        """Start it. Ctrl-C in the terminal is for us alone: a child gets its own signals from us."""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", self.module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.stderr,
+            preexec_fn=_ignore_interrupt,
+        )
+        assert self.process.stdin is not None
+        self.process.stdin.write(self.settings + b"\n")
+        self.process.stdin.flush()
+        self.started_s = time.monotonic()
+
+    @property
+    def is_alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def wait_for_line(self, timeout_s: float) -> bool:
+        """Whether it said a line on its standard output in time."""
+        assert self.process is not None and self.process.stdout is not None
+        readable, _, _ = select.select([self.process.stdout], [], [], timeout_s)
+        return bool(readable) and bool(self.process.stdout.readline())
+
+    def stop(self, timeout_s: float) -> None:
+        """SIGTERM, then patience, then SIGKILL."""
+        if self.process is None:
+            return
+        if self.is_alive:
+            self.process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout_s)
+        if self.is_alive:
+            self.process.kill()
+            self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+
+
+def _ignore_interrupt() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@dataclass
+class Supervisor:
+    """One running factory."""
+
+    factory: Factory
+    text: str
+    data: Path
+    say: Callable[[str], None]
+    record: str | None = None
+    engines: list[Child] = field(default_factory=list)
+    books: Child | None = None
+    gateway: Child | None = None
+    _stopping: bool = False
+
+    @property
+    def gateway_url(self) -> str:
+        return f"http://{self.factory.serve.listen}"
+
+    @property
+    def control_url(self) -> str:
+        return f"http://{self.factory.serve.control}"
+
+    def start(self) -> None:
+        """Start everything and return when the gateway is ready. ``WattmillError`` says what did not start."""
+        self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _check_free(self.factory.serve.listen)
+        _check_free(self.factory.serve.control)
+        urls = self._start_engines()
+        self._start_books(urls)
+        self._start_gateway()
+        self._wait_until_ready()
+
+    def _start_engines(self) -> dict[str, str]:
+        urls = {}
+        for pool in self.factory.pools:
+            if not is_embedded(pool):
+                continue
+            port = _free_port()
+            urls[pool.name] = f"http://127.0.0.1:{port}/v1"
+            settings = msgspec.json.encode(engine_settings(pool, self.factory.path.parent, port))
+            log = self.data / f"engine-{pool.name}.log"
+            descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            child = Child(f"engine {pool.name}", "wattmill.gateway.embedded", settings, descriptor)
+            child.start()
+            self.engines.append(child)
+        return urls
+
+    def _start_books(self, urls: dict[str, str]) -> None:
+        host, port = _split(self.factory.serve.control)
+        settings = {
+            "data": str(self.data),
+            "host": host,
+            "port": port,
+            "factory_path": str(self.factory.path),
+            "factory_text": self.text,
+            "engine_urls": urls,
+            "gateway_url": self.gateway_url,
+        }
+        self.books = Child("books", "wattmill.web.process", json.dumps(settings).encode())
+        self.books.start()
+        if not self.books.wait_for_line(READY_TIMEOUT_S):
+            raise LedgerBusy("the books did not open", hint="their own message is above")
+
+    def _start_gateway(self) -> None:
+        host, port = _split(self.factory.serve.listen)
+        serve = self.factory.serve
+        settings = {
+            "data": str(self.data),
+            "host": host,
+            "port": port,
+            "control_url": self.control_url,
+            "limits": {
+                "max_body_bytes": int(serve.max_body_mb * 2**20),
+                "max_header_bytes": int(serve.max_header_kb * 2**10),
+                "header_timeout_s": serve.header_timeout_s,
+                "body_timeout_s": serve.body_timeout_s,
+                "max_connections": serve.max_connections,
+            },
+            "drain_timeout_s": serve.drain_timeout_s,
+            "engine_key_envs": [p.api_key_env for p in self.factory.pools if p.api_key_env],
+            "sync_delay_ms": float(os.environ.get("WATTMILL_SYNC_DELAY_MS", "0")),
+            "record": self.record,
+        }
+        self.gateway = Child("gateway", "wattmill.gateway.process", json.dumps(settings).encode())
+        self.gateway.start()
+
+    def _wait_until_ready(self) -> None:
+        deadline_s = time.monotonic() + READY_TIMEOUT_S
+        reason = "it does not answer"
+        while time.monotonic() < deadline_s:
+            self._raise_if_dead()
+            ready, reason = _ask_ready(self.gateway_url)
+            if ready:
+                return
+            if not self.engines and reason == "No engine is up.":
+                self.say(f"warning: {reason} Requests get 503 until one answers.")
+                return
+            time.sleep(0.02)
+        raise EngineError(f"the gateway is not ready: {reason}", hint=f"logs are in {self.data}")
+
+    def _raise_if_dead(self) -> None:
+        for engine in self.engines:
+            if not engine.is_alive:
+                log = self.data / f"{engine.name.replace(' ', '-')}.log"
+                tail = log.read_text(errors="replace").strip().splitlines()[-3:]
+                raise EngineError(
+                    f"the {engine.name} did not start: {' '.join(tail) or 'no message'}",
+                    hint=f"its whole log is {log}",
+                )
+        if self.gateway is not None and not self.gateway.is_alive:
+            raise WattmillError("the gateway did not start", hint="its own message is above")
+
+    # --- watching ----------------------------------------------------------------------------------------------------
+
+    def watch(self) -> None:
+        """Until SIGINT or SIGTERM: start again what dies."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on_signal)
+        while not self._stopping:
+            for child in self._children():
+                self._mend(child)
+            time.sleep(0.1)
+
+    def _children(self) -> list[Child]:
+        return [child for child in (*self.engines, self.books, self.gateway) if child is not None]
+
+    def _mend(self, child: Child) -> None:
+        now_s = time.monotonic()
+        if child.is_alive or now_s < child.pause_until_s:
+            return
+        if child.pause_until_s == 0.0:
+            assert child.process is not None
+            if now_s - child.started_s > STABLE_S:
+                child.deaths = 0
+            pause_s = RESTART_PAUSE_S[min(child.deaths, len(RESTART_PAUSE_S) - 1)]
+            code = child.process.returncode
+            self.say(f"warning: {child.name} died ({_how(code)}); starting it again in {pause_s} s")
+            child.deaths += 1
+            child.pause_until_s = now_s + pause_s
+            return
+        child.pause_until_s = 0.0
+        child.start()
+
+    def _on_signal(self, number: int, _frame: object) -> None:
+        if self._stopping:
+            for child in self._children():
+                if child.process is not None and child.is_alive:
+                    child.process.kill()
+            os._exit(130)
+        self._stopping = True
+
+    def stop(self) -> None:
+        """Drain and stop, in order."""
+        self._stopping = True
+        if self.gateway is not None:
+            self.gateway.stop(self.factory.serve.drain_timeout_s + 10)
+        if self.books is not None:
+            self.books.stop(30)
+        for engine in self.engines:
+            if engine.process is not None and engine.process.stdin is not None:
+                with contextlib.suppress(OSError):
+                    engine.process.stdin.close()
+            engine.stop(5)
+
+
+def engine_settings(pool: Pool, folder: Path, port: int) -> embedded.Settings:
+    """How to start the embedded engine of a pool. ``FactoryError`` when its model file is not there."""
+    path = model_path(pool, folder)
+    if not path.is_file():
+        raise FactoryError(
+            f"pool {pool.name!r}: there is no model file {path}",
+            hint="path = the GGUF file, relative to the factory file; or path = \"demo\"",
+        )
+    return embedded.Settings(
+        model=str(path),
+        alias=pool.served_model or pool.model,
+        port=port,
+        slots=pool.slots or 8,
+        context=pool.context or 2048,
+        threads=pool.threads or 0,
+    )
+
+
+def model_path(pool: Pool, folder: Path) -> Path:
+    """The GGUF of an embedded pool; ``demo`` is the one that ships with wattmill."""
+    if pool.path in (None, "demo"):
+        return Path(__file__).parent.parent / "demo" / "model.gguf"
+    return folder / str(pool.path)
+
+
+def _split(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def _check_free(address: str) -> None:
+    host, port = _split(address)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise FactoryError(
+                f"{address} cannot be listened on: {error.strerror}",
+                hint="another factory may be running there; or set listen and control under [serve]",
+            ) from None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _ask_ready(url: str) -> tuple[bool, str]:
+    try:
+        with urllib.request.urlopen(url + "/ready", timeout=2):
+            return True, ""
+    except urllib.error.HTTPError as error:
+        return False, str(json.loads(error.read()).get("reason"))
+    except OSError as error:
+        return False, str(error)
+
+
+def _how(code: int | None) -> str:
+    if code is not None and code < 0:
+        return f"signal {signal.Signals(-code).name}"
+    return f"exit status {code}"
