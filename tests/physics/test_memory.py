@@ -30,6 +30,7 @@ def on(name: str, where: str, precision: str, kv: str | None = None) -> Deployme
         ("gpt-oss-20b", "mxfp4", "server", 13.8),
         ("gpt-oss-20b", "mxfp4", "llama", 12.1),
         ("gpt-oss-120b", "mxfp4", "server", 65.2),
+        ("wattmill-demo", "q8_0", "llama", 0.00199),  # the file of this package less its metadata
     ],
 )
 def test_weights_are_as_large_as_the_published_files(

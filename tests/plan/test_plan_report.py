@@ -97,6 +97,14 @@ def test_a_model_without_a_price_is_held_against_the_nearest_in_size() -> None:
     assert any("nearest in size" in note for note in report.notes)
 
 
+def test_a_toy_is_held_against_nothing() -> None:
+    demo = factory('model = "wattmill-demo"\nhardware = "cpu"\npaid_usd = 1200')
+    report = plan_factory(demo)
+    assert report.pools[0].cost.usd_per_mtok is not None
+    assert report.pools[0].payback is None
+    assert any("so no payback" in note for note in report.notes)
+
+
 def test_a_price_that_nobody_knows_stays_unknown() -> None:
     report = plan_factory(factory('model = "wattmill-demo"\nhardware = "cpu"\nprecision = "q8_0"'))
     cost = report.pools[0].cost
@@ -108,11 +116,12 @@ def test_a_price_that_nobody_knows_stays_unknown() -> None:
 
 
 def test_a_short_model_is_planned_with_shorter_requests_and_says_so() -> None:
-    report = plan_factory(factory('model = "wattmill-demo"\nhardware = "cpu"\nprecision = "q8_0"'))
+    demo = factory('model = "wattmill-demo"\nhardware = "cpu"\nprecision = "q8_0"')
+    report = plan_factory(demo, isl=8000, osl=2000)
     workload = report.pools[0].workload
-    assert workload.isl + workload.osl == 1024
-    assert workload.isl / workload.osl == pytest.approx(1000 / 300, rel=0.01)
-    assert "takes 1024 tokens" in report.notes[0]
+    assert workload.isl + workload.osl == 4096
+    assert workload.isl / workload.osl == pytest.approx(4, rel=0.01)
+    assert "takes 4096 tokens" in report.notes[0]
 
 
 @pytest.mark.parametrize(

@@ -41,16 +41,21 @@ def pool_offer(pool: Pool, workload: Workload) -> Offer | None:
     return Offer(pool.name, pool.name, "factory file", None, usd_in, usd_cached, usd_out, mean)
 
 
-def best_offer(factory: Factory, pool: Pool, spec: ModelSpec, workload: Workload) -> Offer:
+LIKE_SIZE = 4.0
+"""Models whose weights differ by more than this factor are not held against each other."""
+
+
+def best_offer(factory: Factory, pool: Pool, spec: ModelSpec, workload: Workload) -> Offer | None:
     """The cheapest API for a pool: a cloud of the factory with the same model, else the catalog.
 
     The catalog's cheapest price of the same model, else of the open model nearest in size (by the
-    ratio of all weights); ties go to the earlier row.
+    ratio of all weights); ties go to the earlier row. None if no model is of like size.
     """
     own = [pool_offer(p, workload) for p in factory.pools if _is_cloud_of(p, pool)]
     given = [offer for offer in own if offer is not None]
     same = [_offer(p, "same model", workload) for p in api_prices_of(spec.name)]
-    return min(given or same or _nearest_size(spec, workload), key=lambda o: o.usd_per_mtok)
+    offers = given or same or _nearest_size(spec, workload)
+    return min(offers, key=lambda offer: offer.usd_per_mtok, default=None)
 
 
 def _is_cloud_of(candidate: Pool, pool: Pool) -> bool:
@@ -63,7 +68,7 @@ def _nearest_size(spec: ModelSpec, workload: Workload) -> list[Offer]:
         return abs(math.log(model(price.open_model).params / spec.params))
 
     open_prices = [p for p in api_prices() if p.open_model]
-    nearest = min(map(distance, open_prices))
+    nearest = min(math.log(LIKE_SIZE), *map(distance, open_prices))
     return [
         _offer(p, "nearest size", workload) for p in open_prices if distance(p) <= nearest + 1e-9
     ]

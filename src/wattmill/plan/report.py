@@ -286,6 +286,8 @@ def _payback(
     if cost.paid_usd is None:
         return None
     offer = best_offer(study.factory, pool, deployment.model, workload)
+    if offer is None:
+        return None
     api_usd = offer.usd_per_mtok * tokens_per_month / MEGA
     saved_usd = api_usd - cost.energy_usd_per_month - cost.colo_usd_per_month
     flows = [-cost.paid_usd, *[saved_usd] * pool.life_months]
@@ -313,6 +315,8 @@ def _notes(study: _Study, plan: PoolPlan, pool: Pool) -> Iterator[str]:
         yield f"{plan.name}: give paid_usd, and the cost of a token and the payback follow"
     elif pool.paid_usd is None:
         yield f"{plan.name}: paid_usd is not given; {plan.cost.paid_usd:,.0f} USD is the catalog's"
+    if plan.payback is None and plan.cost.paid_usd is not None:
+        yield f"{plan.name}: no API of a model like {plan.model} is known, so no payback"
     if plan.payback and plan.payback.offer.basis == "nearest size":
         offer = plan.payback.offer
         yield (
