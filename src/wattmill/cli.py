@@ -202,6 +202,79 @@ def backup(target: Path, data: Data = DATA, as_json: Json = False) -> None:
     show(result, as_json, lambda: f"{result['path']}: {result['bytes']:,} bytes.")
 
 
+# --- plan and bill --------------------------------------------------------------------------------------------------
+
+Month = Annotated[
+    str | None, typer.Option("--month", help="For example 2026-11; default: the current one.")
+]
+
+
+@app.command()
+def plan(
+    factory: FactoryFile = None,
+    load: Annotated[
+        float, typer.Option("--load", help="Share of full throughput, day and night.")
+    ] = 0.3,
+    context: Annotated[int | None, typer.Option("--context", help="Tokens per user.")] = None,
+    isl: Annotated[int, typer.Option("--isl", help="Input tokens of a request.")] = 1000,
+    osl: Annotated[int, typer.Option("--osl", help="Output tokens of a request.")] = 300,
+    hit: Annotated[float, typer.Option("--hit", help="Share of prompts found in the cache.")] = 0.0,
+    as_json: Json = False,
+) -> None:
+    """What each pool carries, what a token costs, and when it pays back against an API."""
+    from wattmill.catalog.factory import load_factory
+    from wattmill.plan.report import plan_factory
+    from wattmill.plan.text import render
+
+    report = plan_factory(
+        load_factory(_factory_path(factory)),
+        load_frac=load,
+        context_tokens=context,
+        isl=isl,
+        osl=osl,
+        hit_frac=hit,
+    )
+    show(report, as_json, lambda: render(report))
+
+
+@app.command()
+def bill(
+    tenant: str,
+    month: Month = None,
+    pdf: Annotated[Path | None, typer.Option("--pdf", help="Write the invoice as PDF here.")] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="Print the invoice as CSV.")] = False,
+    data: Data = DATA,
+    as_json: Json = False,
+) -> None:
+    """A tenant's invoice for a month, as the books stand now."""
+    from wattmill.ledger import export
+    from wattmill.web.reports import tenant_invoice
+
+    invoice = tenant_invoice(data, tenant, month)
+    if pdf is not None:
+        pdf.write_bytes(export.invoice_pdf(invoice))
+        say(f"{pdf} is written")
+    if csv:
+        print(export.invoice_csv(invoice), end="")
+    elif as_json:
+        print(export.invoice_json(invoice))
+    elif pdf is None:
+        show(None, False, lambda: export.invoice_screen(invoice))
+
+
+@app.command()
+def margin(month: Month = None, data: Data = DATA, as_json: Json = False) -> None:
+    """Revenue less energy, amortisation and idle: per tenant, and the whole cost to the last cent."""
+    from wattmill.ledger import export
+    from wattmill.web.reports import site_margin
+
+    report = site_margin(data, month)
+    if as_json:
+        print(export.margin_json(report))
+    else:
+        show(None, False, lambda: export.margin_screen(report))
+
+
 # --- tenants, keys, budgets -----------------------------------------------------------------------------------------
 
 Rpm = Annotated[int | None, typer.Option("--rpm", min=1, help="Requests per minute at the most.")]

@@ -13,7 +13,6 @@ from rich.console import Console
 
 from wattmill.catalog.factory import Factory, load_factory, parse_factory
 from wattmill.core.errors import CatalogError, PlanError
-from wattmill.plan.rates import pool_rates, pool_step_rates
 from wattmill.plan.report import PlanReport, plan_factory
 from wattmill.plan.text import render
 
@@ -217,12 +216,3 @@ def test_users_are_counted_at_the_context_asked_for() -> None:
 def test_impossible_studies_are_refused(changed: dict[str, float], message: str) -> None:
     with pytest.raises(PlanError, match=message):
         plan_factory(example(), **changed)  # type: ignore[arg-type]
-
-
-def test_rates_of_a_pool_for_a_router() -> None:
-    pool = example().pool("l40s")
-    rates = pool_step_rates(pool)
-    assert pool_rates(example(), pool) == (rates.prefill_tok_per_s, rates.decode_tok_per_s)
-    with pytest.raises(PlanError, match="has no hardware") as caught:
-        pool_rates(example(), example().pool("cloud-70b"))
-    assert caught.value.place == "four-l40s.toml"

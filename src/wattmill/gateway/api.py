@@ -79,7 +79,7 @@ def parse_ask(endpoint: Endpoint, body: bytes) -> Ask:
         fields,
         model,
         stream,
-        bool(options) and options.get("include_usage") == _TRUE,
+        options is not None and options.get("include_usage") == _TRUE,
         len(memoryview(prompt)),
         _input_bound(fields, prompt),
         _output_bound(endpoint, fields) if endpoint.generates else 0,

@@ -7,6 +7,7 @@ against each other.
 import asyncio
 import itertools
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 from wattmill.core.clock import Clock
@@ -63,6 +64,7 @@ class Driver:
         self._engine_keys = engine_keys
         self._record = record
         self.now_s = clock.now_s
+        self.swept_at_s = clock.now_s()
         self._models: dict[str, Model] = {}
         self._links: dict[str, EngineLinks] = {}
         self._exchanges: dict[int, Exchange] = {}
@@ -181,7 +183,7 @@ class Driver:
         exchange = self._exchanges[action.request]
         links = self._links[action.pool]
         exchange.begin_attempt(action.pool)
-        exchange.touched_at_s = self.now_s()
+        exchange.touched_at_s = self.swept_at_s
         limit = self._models[exchange.ask.model].max_output_tokens
         body = engine_body(exchange.ask, links.pool, limit)
         links.send(exchange, links.request(exchange.ask.endpoint.path, body))
@@ -218,12 +220,11 @@ class Driver:
         )
         assert place is not None, f"request {action.request} had ended before it was settled"
         exchange = self._exchanges[action.request]
-        self.tally.used(exchange, action.usage)
+        self.tally.used(exchange.pool, action.usage)
+        self._journal.when_durable(place, partial(self._settled, action.request))
 
-        def settled() -> None:
-            self.emit(policy.Settled(action.request, self.now_s()))
-
-        self._journal.when_durable(place, settled)
+    def _settled(self, request: int) -> None:
+        self.emit(policy.Settled(request, self.now_s()))
 
     def _void(self, action: policy.Void) -> None:
         exchange = self._exchanges[action.request]
@@ -281,7 +282,7 @@ class Driver:
 
     def sweep(self) -> None:
         """Once a second: requests that wait too long for their engine, or for a journal that fails."""
-        now_s = self.now_s()
+        now_s = self.swept_at_s = self.now_s()
         for exchange in list(self._exchanges.values()):
             waited_s = now_s - exchange.touched_at_s
             if self._journal.failing and exchange.hold_place > self._journal.durable:
@@ -294,8 +295,6 @@ class Driver:
                 exchange.on_link_lost(f"The engine sent nothing for {limit_s:.0f} s.")
 
     def _give_up_on_hold(self, exchange: Exchange, now_s: float) -> None:
-        """The disk refuses the hold: nothing was delivered and nothing is charged."""
-        self.stop_engine(exchange)
-        self._book.void(exchange.request, now_s, exchange.pool or None, "ledger_unavailable")
+        """The disk refuses the hold: nothing was delivered and nothing will be charged."""
         reason = self._journal.failing or "the journal cannot be written"
         self.emit(policy.HoldLost(exchange.request, now_s, reason))

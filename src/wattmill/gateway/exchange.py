@@ -112,7 +112,7 @@ class Exchange:
                 self._fail(f"The engine answered a stream with {content_type or 'no type'}.")
 
     def on_answer_body(self, data: bytes) -> None:
-        self.touched_at_s = self._driver.now_s()
+        self.touched_at_s = self._driver.swept_at_s
         if self._relay is not None:
             self._relay_on(self._relay, data)
             return

@@ -43,7 +43,7 @@ def open_socket(loop: asyncio.AbstractEventLoop) -> Connect:
         secure = url.scheme == "https"
         port = url.port or (443 if secure else 80)
         attempt = loop.create_connection(
-            factory, url.hostname, port, ssl=context if secure else None
+            factory, url.hostname or "", port, ssl=context if secure else None
         )
         return await asyncio.wait_for(attempt, CONNECT_TIMEOUT_S)
 
@@ -184,6 +184,7 @@ class EngineLinks:
         self._url = urlsplit(pool.url)
         self._connect = connect
         self._idle: list[Link] = []
+        self._heads: dict[tuple[str, str, str | None], bytes] = {}
         self._opening: set[asyncio.Task[None]] = set()
         host = self._url.netloc.rpartition("@")[2]
         authorization = f"authorization: Bearer {api_key}\r\n" if api_key else ""
@@ -198,9 +199,14 @@ class EngineLinks:
         return self._head("GET", path, base, 0)
 
     def _head(self, method: str, path: str, base: str | None, length: int) -> bytes:
-        prefix = self._url.path.rstrip("/") if base is None else base
-        body = f"content-type: application/json\r\ncontent-length: {length}\r\n" if length else ""
-        return f"{method} {prefix}{path}{self._headers}{body}\r\n".encode("latin-1")
+        known = self._heads.get((method, path, base))
+        if known is None:
+            prefix = self._url.path.rstrip("/") if base is None else base
+            known = f"{method} {prefix}{path}{self._headers}".encode("latin-1")
+            self._heads[method, path, base] = known
+        if not length:
+            return known + b"\r\n"
+        return b"%bcontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % (known, length)
 
     def send(self, answer: Answer, request: bytes) -> None:
         """Send on an idle connection or a new one. Everything that follows comes back through ``answer``."""

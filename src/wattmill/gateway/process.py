@@ -26,7 +26,7 @@ from wattmill.gateway.server import ClientConnection, Front, Limits
 from wattmill.ledger.book import Book
 from wattmill.ledger.snapshot import JOURNAL, read_snapshot, replay_journal
 from wattmill.policy import events as policy
-from wattmill.policy.replay import encode_step
+from wattmill.policy.replay import Step, encode_step
 
 SOCKET = "gateway.sock"
 log = logging.getLogger("wattmill.gateway")
@@ -83,7 +83,7 @@ class Gateway:
         self, event: policy.Event, view: policy.View, actions: list[policy.Action]
     ) -> None:
         assert self._record is not None
-        self._record.write(encode_step(event, view, actions))
+        self._record.write(encode_step(Step(event, view, actions)))
 
     async def run(self) -> None:
         """Serve until told to stop; then drain."""

@@ -42,6 +42,8 @@ class Front:
         self.control_url = control_url
         self.connections: set[ClientConnection] = set()
         self.draining = False
+        self.swept_at_s = driver.now_s()
+        """The time of the last sweep: exact enough for what is measured in seconds, and free to read."""
         self._keys: dict[str, Key] = {}
         self._roster = Roster(0)
 
@@ -74,6 +76,7 @@ class Front:
 
     def sweep(self, now_s: float) -> None:
         """Once a second: close connections that are too slow."""
+        self.swept_at_s = now_s
         for connection in list(self.connections):
             connection.check_time(now_s)
 
@@ -107,7 +110,7 @@ class ClientConnection(asyncio.Protocol):
         self._keep_alive = True
         self._head_bytes = 0
         self._in_head = True
-        self._since_s = front.driver.now_s()
+        self._since_s = front.swept_at_s
         self.exchange: Exchange | None = None
         self.is_gone = False
 
@@ -165,7 +168,7 @@ class ClientConnection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._incoming = _Incoming()
-        self._since_s = self._front.driver.now_s()
+        self._since_s = self._front.swept_at_s
 
     def on_url(self, url: bytes) -> None:
         assert self._incoming is not None
@@ -301,7 +304,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _next(self) -> None:
         self._busy = False
-        self._since_s = self._front.driver.now_s()
+        self._since_s = self._front.swept_at_s
         if self.is_gone:
             return
         if not self._keep_alive:

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator
+from operator import add
 from typing import TYPE_CHECKING
 
 from prometheus_client.core import (
@@ -59,11 +60,9 @@ class Tally:
             if exchange.first_piece_at_s is not None:
                 self._ttft[model].observe(exchange.first_piece_at_s - exchange.started_at_s)
 
-    def used(self, exchange: "Exchange", usage: Usage) -> None:
-        tokens = self._tokens[exchange.pool]
-        for index, count in enumerate(usage.meters):
-            if count:
-                tokens[index] += count
+    def used(self, pool: str, usage: Usage) -> None:
+        """A request was settled."""
+        self._tokens[pool] = list(map(add, self._tokens[pool], usage.meters))
 
     def exposition(self, *, in_flight: int, connections: int, pools_up: dict[str, bool]) -> bytes:
         """The text that Prometheus scrapes."""

@@ -1,6 +1,7 @@
 """What a quantity costs under a price. Exact: tokens × µUSD per million tokens is a whole number of pUSD."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from wattmill.core.records import Price, Usage
 
@@ -21,17 +22,36 @@ def rate(usage: Usage, price: Price) -> int:
 
 def worst_case(input_tokens: int, output_tokens: int, price: Price) -> int:
     """The most, in pUSD, that a request of at most so many tokens can cost: the dearest meter of each side."""
-    dearest_input = max(
-        price.input_uncached, price.input_cached, price.cache_write, price.audio_in, price.image_in
-    )
-    dearest_output = max(price.output_text, price.output_reasoning, price.audio_out)
+    dearest_input, dearest_output = _dearest(price)
     return input_tokens * dearest_input + output_tokens * dearest_output
 
 
-def price_at(versions: Sequence[Price], at_s: float) -> Price | None:
-    """The version in force at a time: the latest whose ``valid_from_s`` is not after it. ``None`` before the first.
+@lru_cache(maxsize=4096)
+def _dearest(price: Price) -> tuple[int, int]:
+    inputs = (
+        price.input_uncached,
+        price.input_cached,
+        price.cache_write,
+        price.audio_in,
+        price.image_in,
+    )
+    return max(inputs), max(price.output_text, price.output_reasoning, price.audio_out)
 
-    Of two versions that begin at the same instant the later version number wins.
+
+def price_lists(versions: Iterable[Price]) -> dict[str, list[Price]]:
+    """The versions of each plan in the order in which they come into force, for ``price_at``.
+
+    Of two versions that begin at the same instant the later version number comes later.
     """
-    begun = [price for price in versions if price.valid_from_s <= at_s]
-    return max(begun, key=lambda price: (price.valid_from_s, price.version), default=None)
+    plans: dict[str, list[Price]] = {}
+    for price in sorted(versions, key=lambda price: (price.valid_from_s, price.version)):
+        plans.setdefault(price.plan, []).append(price)
+    return plans
+
+
+def price_at(versions: Sequence[Price], at_s: float) -> Price | None:
+    """The version in force at a time: the last of a plan's list that has begun. ``None`` before the first."""
+    for price in reversed(versions):
+        if price.valid_from_s <= at_s:
+            return price
+    return None
