@@ -1,0 +1,1 @@
+"""Measure wattmill's gateway beside its peers: `python -m bench.gateway`."""
