@@ -33,11 +33,14 @@ app.add_typer(budgets_app, name="budgets")
 
 Data = Annotated[
     Path,
-    typer.Option("--data", envvar="WATTMILL_DATA", help="The folder of the books.", show_default=True),
+    typer.Option(
+        "--data", envvar="WATTMILL_DATA", help="The folder of the books.", show_default=True
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 FactoryFile = Annotated[
-    Path | None, typer.Argument(metavar="FACTORY.toml", help="Default: ./factory.toml, else the first example.")
+    Path | None,
+    typer.Argument(metavar="FACTORY.toml", help="Default: ./factory.toml, else the first example."),
 ]
 DATA = Path(".wattmill")
 
@@ -93,6 +96,23 @@ def _root(
 
 
 @app.command()
+def init(
+    factory: Annotated[Path, typer.Argument(metavar="FACTORY.toml")] = Path("factory.toml"),
+    gguf: Annotated[
+        list[Path] | None, typer.Option("--gguf", help="A model file to serve; may be repeated.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write a factory file from what is found here."""
+    from wattmill.web import discover
+
+    found = discover.init(factory, gguf or (), force=force)
+    show(found, as_json, lambda: discover.found_screen(found, factory))
+    say("\n" + discover.unknown_text(found))
+
+
+@app.command()
 def up(
     factory: FactoryFile = None,
     data: Data = DATA,
@@ -100,7 +120,8 @@ def up(
         Path | None, typer.Option("--model", help="Serve this GGUF file, with no factory file.")
     ] = None,
     record: Annotated[
-        str | None, typer.Option("--record", help="Append every decision to this file, for a replay.")
+        str | None,
+        typer.Option("--record", help="Append every decision to this file, for a replay."),
     ] = None,
 ) -> None:
     """Start the factory: engines, gateway, books, status page. Ctrl-C drains and stops it."""
@@ -179,7 +200,9 @@ def reload(factory: FactoryFile = None, data: Data = DATA, as_json: Json = False
     path = _factory_path(factory)
     load_factory(path)
     result = call(data, "load_factory", path=str(path.resolve()), text=path.read_text())
-    where = "the running gateway has it" if result["gateway"] else "nothing runs; it is in the books"
+    where = (
+        "the running gateway has it" if result["gateway"] else "nothing runs; it is in the books"
+    )
     show(result, as_json, lambda: f"{path} is loaded: {where}.")
 
 
@@ -191,6 +214,21 @@ def status(data: Data = DATA, as_json: Json = False) -> None:
 
     result = call(data, "status")
     show(result, as_json, lambda: status_text(result))
+
+
+@app.command()
+def demo(
+    requests: Annotated[
+        int, typer.Option("--requests", min=4, max=10_000, help="How many to send.")
+    ] = 60,
+    data: Data = DATA,
+    as_json: Json = False,
+) -> None:
+    """Send traffic of three tenants; show usage, invoice, margin."""
+    from wattmill.web import demo as traffic
+
+    result = traffic.demo(data, requests, say)
+    show(traffic.demo_json(result), as_json, lambda: traffic.demo_screen(result))
 
 
 @app.command()
@@ -241,7 +279,9 @@ def plan(
 def bill(
     tenant: str,
     month: Month = None,
-    pdf: Annotated[Path | None, typer.Option("--pdf", help="Write the invoice as PDF here.")] = None,
+    pdf: Annotated[
+        Path | None, typer.Option("--pdf", help="Write the invoice as PDF here.")
+    ] = None,
     csv: Annotated[bool, typer.Option("--csv", help="Print the invoice as CSV.")] = False,
     data: Data = DATA,
     as_json: Json = False,
@@ -345,9 +385,16 @@ def tenants_set(
         if limit is not None:
             values[column] = limit or None
     if not values:
-        raise UsageError("nothing to set", hint="--plan, --rpm, --concurrency, --active, --inactive")
+        raise UsageError(
+            "nothing to set", hint="--plan, --rpm, --concurrency, --active, --inactive"
+        )
     _call_and_show(
-        data, as_json, "set_tenant", lambda row: f"Tenant {row['name']} is set.", name=name, **values
+        data,
+        as_json,
+        "set_tenant",
+        lambda row: f"Tenant {row['name']} is set.",
+        name=name,
+        **values,
     )
 
 
@@ -439,7 +486,9 @@ def _uusd(usd: str | None) -> int | None:
     try:
         uusd = usd_to_uusd(usd.replace(",", "").replace("_", ""))
     except (ValueError, InvalidOperation):
-        raise UsageError(f"{usd!r} is not an amount in USD", hint="write it as 500 or 12.50") from None
+        raise UsageError(
+            f"{usd!r} is not an amount in USD", hint="write it as 500 or 12.50"
+        ) from None
     if uusd < 0:
         raise UsageError(f"a budget cannot be negative: {usd}", hint="write it as 500 or 12.50")
     return uusd
@@ -460,7 +509,9 @@ def _timezone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ValueError, OSError):
-        raise UsageError(f"there is no time zone {name!r}", hint="for example Europe/Berlin") from None
+        raise UsageError(
+            f"there is no time zone {name!r}", hint="for example Europe/Berlin"
+        ) from None
     return name
 
 

@@ -1,5 +1,6 @@
 """Small books that a test can write in a line per request."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -85,11 +86,16 @@ def instant(text: str, zone: str = "UTC") -> float:
 class Books:
     """Books in a folder, with the entries that were made in them."""
 
-    def __init__(self, directory: Path, text: str, loaded_s: float) -> None:
+    def __init__(self, directory: Path, text: str) -> None:
         self.store = Store(directory, write=True)
         self.registry = Registry(self.store)
         self.entries: list[Entry] = []
-        self.reload(text, loaded_s)
+        self.text = text
+
+    @staticmethod
+    def at(text: str, zone: str = "UTC") -> float:
+        """Seconds since the epoch of a wall-clock time."""
+        return instant(text, zone)
 
     def reload(self, text: str, now_s: float) -> None:
         """Take over a factory file."""
@@ -139,11 +145,16 @@ NewBooks = Callable[..., Books]
 
 @pytest.fixture(scope="session")
 def new_books(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewBooks]:
-    """Makes fresh books; by default on the factory above, loaded at the epoch."""
+    """Makes fresh books on a factory file (the one above) loaded at a time (the epoch)."""
     opened: list[Books] = []
+    blank = tmp_path_factory.mktemp("blank")
+    Store(blank, write=True).close()
 
     def make(text: str = FACTORY, loaded_s: float = 0.0) -> Books:
-        opened.append(Books(tmp_path_factory.mktemp("books"), text, loaded_s))
+        directory = tmp_path_factory.mktemp("books")
+        shutil.copytree(blank, directory, dirs_exist_ok=True)
+        opened.append(Books(directory, text))
+        opened[-1].reload(text, loaded_s)
         return opened[-1]
 
     yield make

@@ -211,6 +211,22 @@ def test_a_ledger_that_cannot_write_ends_the_request() -> None:
     assert error_of(reject) == "ledger_unavailable"
 
 
+def test_a_hold_that_is_lost_after_all_stops_the_engine() -> None:
+    desk = Desk()
+    desk.sent()
+    abort, void, reject = desk.on(HoldLost(1, 0.0, "disk full"))
+    assert (abort, void) == (Abort(1), Void(1, "a", "ledger_unavailable"))
+    assert error_of(reject) == "ledger_unavailable"
+    assert desk.lifecycle.in_flight == 0
+
+
+def test_an_answer_on_its_way_is_not_lost_with_its_hold() -> None:
+    desk = Desk()
+    desk.streaming()
+    assert desk.on(HoldLost(1, 0.0, "disk full")) == []
+    assert desk.on(Finished(1, 0.0, USAGE)) == [Settle(1, "a", USAGE, "finished")]
+
+
 def test_without_an_engine_the_hold_is_freed() -> None:
     desk = Desk()
     desk.up = dict.fromkeys(desk.up, False)

@@ -69,7 +69,7 @@ def split(total: int, weights: Sequence[int]) -> list[int]:
 
 def format_usd(pusd: int, places: int = 2) -> str:
     """``1,234.50``: for people, never to compute with. Halves go away from zero."""
-    return f"{pusd_to_usd(pusd).quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP):,}"
+    return f"{pusd_to_usd(pusd).quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP):,f}"
 
 
 def format_cents(cents: int) -> str:

@@ -15,6 +15,9 @@ TEMPLATE_TOKENS = 256
 """Room in the hold for what a chat template adds. Beyond it the JSON around each message covers its markers."""
 
 MAX_CHOICES = 128
+MAX_OUTPUT_TOKENS = 2**31
+_OUTPUT_LIMITS = ("max_completion_tokens", "max_tokens", "n_predict")
+"""Names of the same limit; engines differ in which of them wins, so the hold covers the largest."""
 _decoder = msgspec.json.Decoder(dict[str, Raw])
 _encode = msgspec.json.Encoder().encode
 _int_decoder = msgspec.json.Decoder(int | None)
@@ -88,6 +91,8 @@ def parse_ask(endpoint: Endpoint, body: bytes) -> Ask:
 
 def _fields(body: bytes) -> dict[str, Raw]:
     try:
+        if not body.isascii():
+            body.decode()
         return _decoder.decode(body)
     except msgspec.ValidationError:
         raise BadRequest("The body must be a JSON object.") from None
@@ -127,19 +132,21 @@ def _input_bound(fields: dict[str, Raw], prompt: Raw) -> int:
 
 
 def _output_bound(endpoint: Endpoint, fields: dict[str, Raw]) -> int | None:
-    asked = _count(fields, "max_completion_tokens", 0)
-    if asked is None:
-        asked = _count(fields, "max_tokens", 0)
+    limits = [_count(fields, name, 0) for name in _OUTPUT_LIMITS if name in fields]
+    asked = max((limit for limit in limits if limit is not None), default=None)
     choices = max(_count(fields, "n", 1) or 1, _count(fields, "best_of", 1) or 1)
     if choices > MAX_CHOICES:
         raise BadRequest(f"Invalid 'n': {choices} is above the maximum of {MAX_CHOICES}.", "n")
     prompts = _number_of_prompts(fields["prompt"]) if endpoint.prompt == "prompt" else 1
-    return None if asked is None else asked * choices * prompts
+    bound = None if asked is None else asked * choices * prompts
+    if bound is not None and bound >= MAX_OUTPUT_TOKENS:
+        raise BadRequest(f"{bound} output tokens in all are out of range.", "max_tokens")
+    return bound
 
 
 def _count(fields: dict[str, Raw], name: str, least: int) -> int | None:
     value: int | None = _field(fields, name, _int_decoder, "an integer")
-    if value is not None and not least <= value < 2**31:
+    if value is not None and not least <= value < MAX_OUTPUT_TOKENS:
         raise BadRequest(f"Invalid '{name}': {value} is out of range.", name)
     return value
 

@@ -6,6 +6,7 @@ tried again, and the gateway accepts nothing new until they are down.
 """
 
 import asyncio
+import contextlib
 import os
 import threading
 import time
@@ -106,6 +107,8 @@ class GroupCommit:
         if self._size and self._size + len(frame) > SEGMENT_BYTES:
             self._next_segment()
         try:
+            if self.failing:
+                os.ftruncate(self._descriptor, self._size)
             written = 0
             while written < len(frame):
                 written += os.write(self._descriptor, frame[written:] if written else frame)
@@ -113,7 +116,8 @@ class GroupCommit:
                 time.sleep(self._sync_delay_s)
             os.fdatasync(self._descriptor)
         except OSError:
-            os.ftruncate(self._descriptor, self._size)
+            with contextlib.suppress(OSError):  # the next try does it again
+                os.ftruncate(self._descriptor, self._size)
             raise
         self._size += len(frame)
 
@@ -123,10 +127,8 @@ class GroupCommit:
         self._segment, self._descriptor, self._size = number, descriptor, 0
 
     def _tell(self, written: int) -> None:
-        try:
+        with contextlib.suppress(RuntimeError):  # the loop has closed: nobody waits any more
             self._loop.call_soon_threadsafe(self._reached, written)
-        except RuntimeError:
-            pass  # the loop has closed: nobody waits any more
 
     # --- back in the loop --------------------------------------------------------------------------------------------
 

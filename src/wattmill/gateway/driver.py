@@ -31,9 +31,14 @@ HOLD_TIMEOUT_S = 5.0
 class Journal(Protocol):
     """Where entries become durable."""
 
-    number: int
-    durable: int
-    failing: str | None
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def durable(self) -> int: ...
+
+    @property
+    def failing(self) -> str | None: ...
 
     def append(self, entry: Entry) -> int: ...
     def when_durable(self, place: int, callback: Callable[[], None]) -> None: ...

@@ -49,21 +49,23 @@ def main() -> int:
     """Serve until the parent goes or says stop."""
     line = b""
     while not line.endswith(b"\n"):
-        line += os.read(0, 1)
+        byte = os.read(0, 1)
+        if not byte:
+            return 0
+        line += byte
     settings = msgspec.json.decode(line, type=Settings)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        server = start(settings)
+        _server = start(settings)
     except RuntimeError as error:
         print(f"error: {settings.model}: llama.cpp cannot serve it: {error}", file=sys.stderr)
         return 2
     while os.read(0, 4096):
         pass
-    del server
-    return 0
+    # Not by way of llama.cpp's own shutdown: it stops working at once and then waits for its connections to close,
+    # while the gateway waits on them for answers.
+    os._exit(0)
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stderr.flush()
-    os._exit(code)
+    sys.exit(main())

@@ -17,7 +17,8 @@ from wattmill.core.roster import Pool
 Connect = Callable[[SplitResult, Callable[[], asyncio.Protocol]], Awaitable[Any]]
 MAX_IDLE = 1024
 CONNECT_TIMEOUT_S = 5.0
-MAX_HEAD_BYTES = 64 * 2**10
+STALE_S = 0.05
+"""A used connection that ends so soon after the next request had been closed before it arrived."""
 
 
 class Answer(Protocol):
@@ -62,6 +63,7 @@ class Link(asyncio.Protocol):
         self._ended = False
         self._keep_alive = False
         self._used = 0
+        self._sent_at_s = 0.0
         self._head_seen = False
         self._content_type = ""
         self._request: bytes = b""
@@ -76,6 +78,8 @@ class Link(asyncio.Protocol):
         self._ended = self._head_seen = False
         self._content_type = ""
         self._used += 1
+        if self._used > 1:
+            self._sent_at_s = asyncio.get_running_loop().time()
         self._transport.write(request)
 
     def carries(self, answer: Answer) -> bool:
@@ -136,7 +140,7 @@ class Link(asyncio.Protocol):
         answer, self._answer = self._answer, None
         if answer is None:
             return
-        if self._used > 1 and not self._head_seen:
+        if self._used > 1 and not self._head_seen and self._was_just_sent():
             # The engine closed an idle connection just as it was used again: it never saw this request.
             self._engine.send(answer, self._request)
             return
@@ -144,6 +148,9 @@ class Link(asyncio.Protocol):
             answer.on_answer_end()
             return
         answer.on_link_lost(f"The engine closed the connection ({error or 'end of stream'}).")
+
+    def _was_just_sent(self) -> bool:
+        return asyncio.get_running_loop().time() - self._sent_at_s < STALE_S
 
     # --- httptools ---------------------------------------------------------------------------------------------------
 

@@ -54,7 +54,7 @@ class Gateway:
         self._loop = loop
         self._data = Path(settings.data)
         self._stop = asyncio.Event()
-        self._record = open(settings.record, "ab") if settings.record else None  # noqa: SIM115
+        self._record = _open_record(settings.record)
         clock = SystemClock()
         snapshot = read_snapshot(self._data)
         accounts = replay_journal(self._data, snapshot)
@@ -167,6 +167,10 @@ class Gateway:
                 for name, view in driver.view.pools.items()
             },
         }
+
+
+def _open_record(path: str | None) -> BinaryIO | None:
+    return Path(path).open("ab") if path else None
 
 
 def _stop_with_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

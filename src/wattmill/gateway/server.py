@@ -84,7 +84,16 @@ class Front:
 class _Incoming:
     """A request while it is read."""
 
-    __slots__ = ("authorization", "body", "error", "expects_continue", "keep_alive", "method", "size", "url")
+    __slots__ = (
+        "authorization",
+        "body",
+        "error",
+        "expects_continue",
+        "keep_alive",
+        "method",
+        "size",
+        "url",
+    )
 
     def __init__(self) -> None:
         self.url = b""
@@ -284,11 +293,14 @@ class ClientConnection(asyncio.Protocol):
             self._answer_error("model_not_found", message, param="model")
 
     def _answer_error(
-        self, code: str, message: str, *, param: str | None = None, retry_after_s: float | None = None
+        self,
+        code: str,
+        message: str,
+        *,
+        param: str | None = None,
+        retry_after_s: float | None = None,
     ) -> None:
-        self._answer(
-            answers.error_answer(code, message, param=param, retry_after_s=retry_after_s)
-        )
+        self._answer(answers.error_answer(code, message, param=param, retry_after_s=retry_after_s))
 
     def _answer(self, data: bytes) -> None:
         self.write(data)
@@ -345,7 +357,6 @@ class ClientConnection(asyncio.Protocol):
         self._keep_alive = False
         if not self._busy and self._transport is not None:
             self._transport.close()
-
 
     def cut(self) -> None:
         """Close at once, whatever is in flight."""

@@ -7,7 +7,7 @@ frame on everything is kept back, because the client gets the end of its answer 
 import msgspec
 
 from wattmill.core.records import Usage
-from wattmill.gateway.usage import UsageMismatch, usage_of_chunk
+from wattmill.gateway.usage import usage_of_chunk
 
 DONE = b"[DONE]"
 _MENTIONS_USAGE = b'"usage"'
@@ -39,6 +39,7 @@ class SseRelay:
     __slots__ = (
         "_client_wants_usage",
         "_empty",
+        "_last",
         "_partial",
         "done",
         "ending",
@@ -50,6 +51,7 @@ class SseRelay:
     def __init__(self, *, client_wants_usage: bool) -> None:
         self._client_wants_usage = client_wants_usage
         self._partial = b""
+        self._last = b""
         self.frames = 0
         self._empty = 0
         self.usage: Usage | None = None
@@ -64,11 +66,20 @@ class SseRelay:
         """At most the tokens passed on: a frame carries one or more, but for those that name a role or a finish."""
         return max(self.frames - max(self._empty, 1), 0)
 
+    @property
+    def failed(self) -> bool:
+        """Whether the last thing that was passed on is an error: engines put one into a stream and end it as usual."""
+        last = self._last.rstrip(b"\n").rpartition(b"\n\n")[2]
+        return _payload(last).startswith(b'{"error"')
+
     def feed(self, data: bytes) -> bytes:
         """What to pass on now. ``NoStream`` when this can be no stream."""
         if self._partial:
             data = self._partial + data
-        cut = _end_of_whole_frames(data)
+        if b"\r" in data:
+            data = data.replace(b"\r\n", b"\n")
+        end = data.rfind(b"\n\n")
+        cut = end + 2 if end >= 0 else 0
         if cut < len(data):
             self._partial = data[cut:]
             if len(self._partial) > MAX_FRAME_BYTES:
@@ -78,29 +89,32 @@ class SseRelay:
             self._partial = b""
         if not data:
             return b""
-        if _MENTIONS_USAGE in data or DONE in data or (self.frames < 2 and _MENTIONS_PROGRESS in data):
+        if (
+            _MENTIONS_USAGE in data
+            or DONE in data
+            or (self.frames < 2 and _MENTIONS_PROGRESS in data)
+        ):
             return self._sort(data)
-        self._note(data, data.count(b"\n\n") or 1)
+        self._note(data)
         return data
 
-    def _note(self, data: bytes, frames: int) -> None:
-        self.frames += frames
+    def _note(self, data: bytes) -> None:
+        """Count what is passed on; a comment that keeps the line open is no frame of an answer."""
+        self.frames += data.count(b"\ndata:") + data.startswith(b"data:")
         self._empty += data.count(_NAMES_ROLE) + data.count(_NAMES_FINISH)
+        self._last = data
 
     def _sort(self, data: bytes) -> bytes:
         now = []
-        for frame in data.replace(b"\r\n", b"\n").split(b"\n\n"):
-            if not frame:
-                continue
-            if self._belongs_to_end(frame):
-                continue
-            self._note(frame, 1)
-            now.append(frame + b"\n\n")
+        for frame in data.split(b"\n\n"):
+            if frame and not self._belongs_to_end(frame):
+                self._note(frame + b"\n\n")
+                now.append(self._last)
         return b"".join(now)
 
     def _belongs_to_end(self, frame: bytes) -> bool:
         """Keep back, drop, or leave to be passed on (``False``)."""
-        payload = frame[5:].strip() if frame.startswith(b"data:") else b""
+        payload = _payload(frame)
         if payload == DONE:
             self.done = True
             self.ending += frame + b"\n\n"
@@ -111,14 +125,12 @@ class SseRelay:
             return False
         try:
             usage, is_usage_only = usage_of_chunk(payload)
-        except (msgspec.DecodeError, UsageMismatch):
+        except msgspec.DecodeError:
             return False
         self.usage = usage or self.usage
-        if usage is None or not is_usage_only:
-            return False
-        if self._client_wants_usage:
+        if usage and is_usage_only and self._client_wants_usage:
             self.ending += frame + b"\n\n"
-        return True
+        return is_usage_only
 
     def _note_progress(self, payload: bytes) -> bool:
         try:
@@ -129,9 +141,7 @@ class SseRelay:
         return True
 
 
-def _end_of_whole_frames(data: bytes) -> int:
-    cut = data.rfind(b"\n\n")
-    if cut >= 0:
-        return cut + 2
-    cut = data.rfind(b"\r\n\r\n")
-    return cut + 4 if cut >= 0 else 0
+def _payload(frame: bytes) -> bytes:
+    """The data of a frame; other fields and comments may stand before it."""
+    start = 0 if frame.startswith(b"data:") else frame.find(b"\ndata:") + 1
+    return frame[start + 5 :].strip() if frame.startswith(b"data:", start) else b""

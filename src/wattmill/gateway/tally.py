@@ -1,4 +1,4 @@
-"""What the gateway counts about itself, and how Prometheus reads it. Plain integers on the way, text only when asked."""
+"""What the gateway counts about itself, and how Prometheus reads it: plain integers on the way, text when asked."""
 
 from bisect import bisect_left
 from collections import defaultdict
@@ -87,7 +87,9 @@ class Tally:
                 tokens.add_metric([pool, meter], count)
         yield tokens
         yield _histogram("wattmill_ttft_seconds", "Time to first token of streams.", self._ttft)
-        yield _histogram("wattmill_request_seconds", "Time to the end of an answer.", self._duration)
+        yield _histogram(
+            "wattmill_request_seconds", "Time to the end of an answer.", self._duration
+        )
         gauge = GaugeMetricFamily("wattmill_in_flight", "Requests in flight.")
         gauge.add_metric([], in_flight)
         yield gauge

@@ -9,6 +9,9 @@ from msgspec import Struct
 
 from wattmill.core.records import Usage
 
+MAX_COUNT = 2**31
+"""No request has so many tokens: an engine that says so has lost count."""
+
 
 class _Details(Struct):
     cached_tokens: int | None = None
@@ -37,12 +40,13 @@ class _Answer(Struct):
 
 
 class _Chunk(Struct):
-    usage: EngineUsage | None = None
+    usage: msgspec.Raw = msgspec.Raw(b"null")
     choices: list[msgspec.Raw] | None = None
 
 
 _answer_decoder = msgspec.json.Decoder(_Answer)
 _chunk_decoder = msgspec.json.Decoder(_Chunk)
+_usage_decoder = msgspec.json.Decoder(EngineUsage | None)
 
 
 def usage_of_answer(body: bytes, *, generates: bool) -> Usage | None:
@@ -55,14 +59,21 @@ def usage_of_answer(body: bytes, *, generates: bool) -> Usage | None:
 
 
 def usage_of_chunk(data: bytes) -> tuple[Usage | None, bool]:
-    """The usage of a streamed chunk, and whether the chunk carries nothing else (no choices)."""
+    """The usage of a streamed chunk, and whether the chunk carries usage and nothing else (no choices).
+
+    Usage that cannot be read or does not add up is ``None``. ``msgspec.DecodeError`` when this is no chunk.
+    """
     chunk = _chunk_decoder.decode(data)
-    usage = None if chunk.usage is None else disjoint(chunk.usage, generates=True)
-    return usage, not chunk.choices
+    try:
+        given = _usage_decoder.decode(chunk.usage)
+        usage = None if given is None else disjoint(given, generates=True)
+    except (msgspec.ValidationError, UsageMismatch):
+        return None, not chunk.choices
+    return usage, given is not None and not chunk.choices
 
 
 def disjoint(usage: EngineUsage, *, generates: bool) -> Usage | None:
-    """Disjoint meters of OpenAI's inclusive counts. An embedding has no ``completion_tokens``: that is 0, not unknown."""
+    """Disjoint meters of OpenAI's inclusive counts. An embedding's missing ``completion_tokens`` is 0, not unknown."""
     prompt, completion = usage.prompt_tokens, usage.completion_tokens
     if completion is None and not generates:
         completion = 0
@@ -86,6 +97,8 @@ def disjoint(usage: EngineUsage, *, generates: bool) -> Usage | None:
         audio_out=audio_out,
         image_in=image_in,
     )
-    if min(result.meters) < 0:
-        raise UsageMismatch(f"{prompt} prompt and {completion} completion tokens do not cover {usage}")
+    if min(result.meters) < 0 or max(prompt, completion) > MAX_COUNT:
+        raise UsageMismatch(
+            f"{prompt} prompt and {completion} completion tokens do not cover {usage}"
+        )
     return result

@@ -48,7 +48,15 @@ class Accounts:
 
     def state(self) -> AccountsState:
         """A snapshot that a new ``Accounts`` can start from."""
-        return AccountsState(_copied(self._balances), list(self._open.values()), list(self._unconfirmed.values()))
+        return AccountsState(
+            _copied(self._balances), list(self._open.values()), list(self._unconfirmed.values())
+        )
+
+    def copy(self) -> "Accounts":
+        """The same accounts, to go on from without changing these."""
+        other = Accounts(self.state())
+        other._timezones, other._budgets = self._timezones, self._budgets
+        return other
 
     @property
     def open_holds(self) -> list[Hold]:

@@ -11,7 +11,15 @@ from msgspec import Struct
 from wattmill.core.records import NO_USAGE, Price, Usage
 from wattmill.core.roster import Roster
 from wattmill.ledger.accounts import Accounts
-from wattmill.ledger.entries import Deliver, Entry, Hold, Settle, Void, Waive
+from wattmill.ledger.entries import (
+    MAX_AMOUNT_PUSD,
+    Deliver,
+    Entry,
+    Hold,
+    Settle,
+    Void,
+    Waive,
+)
 from wattmill.tariff.rating import rate
 
 
@@ -61,14 +69,18 @@ class Book:
     ) -> Held | HoldRefused:
         """Reserve an amount, or say what is left when the budget does not cover it."""
         remaining = self.accounts.remaining_pusd(tenant, at_s)
-        if remaining is not None and amount_pusd > remaining:
+        if remaining is None:
+            remaining = MAX_AMOUNT_PUSD
+        if amount_pusd > remaining:
             resets_at_s = self.accounts.balance(tenant, at_s).month.end_s
             return HoldRefused(remaining, resets_at_s)
         entry = Hold(request, at_s, tenant, key, model, price, amount_pusd)
         self.accounts.apply(entry)
         return Held(self._sink.append(entry))
 
-    def settle(self, request: int, at_s: float, pool: str, usage: Usage, outcome: str) -> int | None:
+    def settle(
+        self, request: int, at_s: float, pool: str, usage: Usage, outcome: str
+    ) -> int | None:
         """Charge the usage at the price of the hold. ``None`` when the request has already ended."""
         hold = self.accounts.held(request)
         if hold is None:
@@ -118,9 +130,7 @@ class Book:
     def recover(self, at_s: float) -> tuple[int, int]:
         """After a crash: void what was open, waive what was not confirmed. Returns how many of each."""
         voided = [self.void(hold.request, at_s, None, "crash") for hold in self.accounts.open_holds]
-        waived = [
-            self.waive(settle.request, at_s, "crash") for settle in self.accounts.unconfirmed
-        ]
+        waived = [self.waive(settle.request, at_s, "crash") for settle in self.accounts.unconfirmed]
         return len(voided), len(waived)
 
     def _enter(self, entry: Entry) -> int:

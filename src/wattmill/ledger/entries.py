@@ -9,6 +9,9 @@ from msgspec import Struct
 
 from wattmill.core.records import NO_USAGE, Usage
 
+MAX_AMOUNT_PUSD = 2**63 - 1
+"""The largest amount that an entry can carry: about nine million USD."""
+
 
 class Hold(Struct, frozen=True, tag="hold", array_like=True, gc=False):
     """The most that a request may cost, reserved before a byte of it goes to an engine."""

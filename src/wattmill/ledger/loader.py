@@ -35,9 +35,11 @@ class Loader:
                 break
         if not positions:
             return 0
+        accounts = self.accounts.copy()
         for entry in entries:
-            self.accounts.apply(entry)
-        self._store.load(entries, positions, self.accounts.state())
+            accounts.apply(entry)
+        self._store.load(entries, positions, accounts.state())
+        self.accounts = accounts
         self._positions.update(positions)
         return len(entries)
 
@@ -48,9 +50,7 @@ class Loader:
             total += loaded
         return total
 
-    def _read_segment(
-        self, number: int, entries: list[Entry], positions: dict[int, int]
-    ) -> None:
+    def _read_segment(self, number: int, entries: list[Entry], positions: dict[int, int]) -> None:
         path = segment_path(self._journal, number)
         start = self._positions.get(number, 0)
         if path.stat().st_size <= start:
@@ -64,13 +64,13 @@ class Loader:
     def retire_segments(self) -> list[int]:
         """Delete segments that are wholly loaded and no longer written: all but the newest of them.
 
-        Call it only after a snapshot with these positions has been written.
+        What is left behind the last whole frame of such a segment was torn in a crash and never durable. Call it only
+        after a snapshot with these positions has been written.
         """
-        numbers = segment_numbers(self._journal)[:-1]
         retired = []
-        for number in numbers:
+        for number in segment_numbers(self._journal)[:-1]:
             path = segment_path(self._journal, number)
-            if path.stat().st_size == self._positions.get(number, -1):
+            if next(read_frames(path, self._positions.get(number, 0)), None) is None:
                 path.unlink()
                 retired.append(number)
         return retired

@@ -342,7 +342,7 @@ def _pool_notes(account: PoolAccount, site: Site) -> list[str]:
     elif spec.bought is None:
         notes.append(f"{spec.name}: without the date bought it counts as within its life")
     if cost.energy_pusd is None:
-        space = " and its space" if site.colo_usd_per_kw_month else ""
+        space = " (and so its space)" if site.colo_usd_per_kw_month else ""
         notes.append(f"{spec.name}: its power{space} is unknown; give idle_w and busy_w")
     if account.busy_us > cost.service_us:
         notes.append(

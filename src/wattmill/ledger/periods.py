@@ -33,6 +33,8 @@ def month_named(name: str, timezone: str) -> Month:
         parsed = datetime.strptime(name, "%Y-%m")
     except ValueError:
         raise UsageError(f"{name!r} is not a month", hint="write it as 2026-11") from None
+    if not 1970 <= parsed.year <= 9000:
+        raise UsageError(f"no books reach {name!r}", hint="write it as 2026-11")
     return _month(parsed.year, parsed.month, timezone)
 
 

@@ -109,6 +109,25 @@ class Registry:
             rows = connection.execute(select(schema.tenant).order_by(schema.tenant.c.name))
             return [_tenant_row(row) for row in rows]
 
+    def active_tenants(self) -> tuple[Tenant, ...]:
+        """Those that are served, as the data plane and the accounts know them."""
+        return tuple(
+            Tenant(
+                row.name,
+                row.plan,
+                row.timezone,
+                None if row.budget_uusd is None else row.budget_uusd * PUSD_PER_UUSD,
+                row.requests_per_minute,
+                row.max_concurrency,
+            )
+            for row in self.tenants()
+            if row.active
+        )
+
+    def accounts_tenants(self) -> tuple[Tenant, ...]:
+        """Every tenant there ever was, as the accounts need it: with its budget and its calendar."""
+        return tuple(_roster_tenant(row) for row in self.tenants())
+
     def create_tenant(
         self,
         name: str,
@@ -123,7 +142,9 @@ class Registry:
         with self._store.transaction() as connection:
             _require_plan(connection, plan)
             if _find_tenant(connection, name) is not None:
-                raise UsageError(f"the tenant {name!r} exists already", hint="wattmill tenants list")
+                raise UsageError(
+                    f"the tenant {name!r} exists already", hint="wattmill tenants list"
+                )
             connection.execute(
                 insert(schema.tenant).values(
                     name=name,
@@ -139,7 +160,7 @@ class Registry:
             return _require_tenant(connection, name)
 
     def set_tenant(self, name: str, **values: Any) -> TenantRow:
-        """Change columns of a tenant: ``plan``, ``budget_uusd``, ``requests_per_minute``, ``max_concurrency``, ``active``."""
+        """Change ``plan``, ``budget_uusd``, ``requests_per_minute``, ``max_concurrency`` or ``active``."""
         with self._store.transaction() as connection:
             _require_tenant(connection, name)
             if "plan" in values:
@@ -226,18 +247,7 @@ class Registry:
 
     def roster(self, models: tuple[Model, ...], pools: tuple[Pool, ...], version: int) -> Roster:
         """What is in force, for the data plane. Models and pools come from the factory file."""
-        tenants = tuple(
-            Tenant(
-                row.name,
-                row.plan,
-                row.timezone,
-                None if row.budget_uusd is None else row.budget_uusd * PUSD_PER_UUSD,
-                row.requests_per_minute,
-                row.max_concurrency,
-            )
-            for row in self.tenants()
-            if row.active
-        )
+        tenants = self.active_tenants()
         active = {tenant.name for tenant in tenants}
         keys = tuple(
             Key(row.id, sha256, row.tenant, row.requests_per_minute, row.max_concurrency)
@@ -271,9 +281,9 @@ def _enter_price(
     ).first()
     meters = dict(zip(METERS, _meter_prices(plan.uusd_per_mtok), strict=True))
     dated_us = None if plan.valid_from is None else _midnight_us(plan.valid_from, timezone)
-    if latest is not None and all(getattr(latest, name) == meters[name] for name in METERS):
-        if dated_us is None or latest.valid_from_us == dated_us:
-            return
+    is_same = latest is not None and all(getattr(latest, name) == meters[name] for name in METERS)
+    if latest is not None and is_same and dated_us in (None, latest.valid_from_us):
+        return
     first = latest is None and dated_us is None
     connection.execute(
         insert(schema.price).values(
@@ -303,9 +313,7 @@ def _midnight_us(day: date, timezone: str) -> int:
     return round(midnight.astimezone(UTC).timestamp() * 1e6)
 
 
-def _enter_tenant(
-    connection: Connection, spec: catalog_factory.Tenant, site_timezone: str
-) -> None:
+def _enter_tenant(connection: Connection, spec: catalog_factory.Tenant, site_timezone: str) -> None:
     """Take over a tenant whose table in the file is new or was edited."""
     in_file = json.dumps(msgspec.to_builtins(spec), sort_keys=True)
     identity = {
@@ -382,6 +390,17 @@ def _tenant_row(row: Any) -> TenantRow:
         row.requests_per_minute,
         row.max_concurrency,
         row.active,
+    )
+
+
+def _roster_tenant(row: TenantRow) -> Tenant:
+    return Tenant(
+        row.name,
+        row.plan,
+        row.timezone,
+        None if row.budget_uusd is None else row.budget_uusd * PUSD_PER_UUSD,
+        row.requests_per_minute,
+        row.max_concurrency,
     )
 
 

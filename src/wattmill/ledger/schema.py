@@ -18,7 +18,9 @@ SCHEMA_VERSION = 1
 
 metadata = MetaData()
 
-meta = Table("meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
+meta = Table(
+    "meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False)
+)
 
 KIND_HOLD, KIND_SETTLE, KIND_VOID, KIND_DELIVER, KIND_WAIVE = 1, 2, 3, 4, 5
 KIND_NAMES = {1: "hold", 2: "settle", 3: "void", 4: "deliver", 5: "waive"}

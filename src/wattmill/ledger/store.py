@@ -91,8 +91,9 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """One consistent view of the books."""
+        """One consistent view of the books: what others commit meanwhile is not seen."""
         with self._engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN")  # SQLite's driver begins none for reading alone
             yield connection
 
     # --- journal and accounts ----------------------------------------------------------------------------------------
@@ -118,9 +119,7 @@ class Store:
                 connection.exec_driver_sql(_INSERT_ENTRIES, [entry_row(entry) for entry in entries])
             for segment, offset in positions.items():
                 _upsert(connection, schema.journal_position, segment=segment, offset=offset)
-            _upsert(
-                connection, schema.accounts_state, id=1, state=msgspec.msgpack.encode(state)
-            )
+            _upsert(connection, schema.accounts_state, id=1, state=msgspec.msgpack.encode(state))
 
     # --- backup ------------------------------------------------------------------------------------------------------
 
@@ -135,6 +134,7 @@ class Store:
 def entry_row(entry: Entry) -> tuple[Any, ...]:
     """An entry as a row of the table ``entry``."""
     at_us = _us(entry.at_s)
+    who: tuple[Any, ...]
     match entry:
         case Hold():
             who = (at_us, entry.tenant, entry.key, entry.model, None, entry.price)

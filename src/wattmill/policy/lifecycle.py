@@ -50,7 +50,7 @@ from wattmill.policy.events import (
 )
 from wattmill.policy.limits import ConcurrencyLimiter, RateLimiter
 from wattmill.policy.routing import Router
-from wattmill.tariff.rating import price_at, worst_case
+from wattmill.tariff.rating import price_at, price_lists, worst_case
 
 DEFAULT_OUTPUT_TOKENS = 4096
 MAX_ATTEMPTS = 3
@@ -148,9 +148,7 @@ class Lifecycle:
         self._keys = {key.id: key for key in roster.keys}
         self._tenants = {tenant.name: tenant for tenant in roster.tenants}
         self._models = {model.alias: model for model in roster.models}
-        self._prices = {}
-        for price in roster.prices:
-            self._prices.setdefault(price.plan, []).append(price)
+        self._prices = price_lists(roster.prices)
         self._router.set_pools(roster.pools)
         return []
 
@@ -216,9 +214,18 @@ class Lifecycle:
         return [Reject(event.request, "insufficient_quota", message)]
 
     def _on_hold_lost(self, event: HoldLost, _view: View) -> list[Action]:
-        if not self._close_holding(event.request):
+        opened = self._open.get(event.request)
+        if opened is None or opened.stage not in (HOLDING, SENT):
             return []
-        return [Reject(event.request, "ledger_unavailable", event.reason, 5.0)]
+        self._close(event.request)
+        reject = Reject(event.request, "ledger_unavailable", event.reason, 5.0)
+        if opened.stage == HOLDING:
+            return [reject]
+        return [
+            Abort(event.request),
+            Void(event.request, opened.pool, "ledger_unavailable"),
+            reject,
+        ]
 
     def _close_holding(self, request: int) -> bool:
         opened = self._open.get(request)

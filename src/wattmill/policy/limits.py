@@ -6,15 +6,16 @@ _MINUTE_NS = 60 * 10**9
 class RateLimiter:
     """Allows ``per_minute`` requests a minute for each name, in bursts of up to ``per_minute``.
 
-    The one number kept per name is the time at which a fully refilled allowance would be reached, in whole
-    nanoseconds: sums of floats near the epoch drift by microseconds and would refuse the last request of a burst.
+    The one number kept per name is the time at which a fully refilled allowance would be reached,
+    in whole nanoseconds: sums of floats near the epoch drift by microseconds, and would refuse the
+    last request of a burst.
     """
 
     def __init__(self) -> None:
         self._full_at_ns: dict[str, int] = {}
 
     def wait_s(self, name: str, per_minute: int, now_s: float) -> float:
-        """0 when one more request is allowed, else the seconds until it is. Nothing is counted yet."""
+        """0 when one more request is allowed, else the seconds until it is. Counts nothing."""
         if per_minute < 1:
             return 60.0
         now_ns = _ns(now_s)

@@ -37,9 +37,7 @@ class Router:
         for pool in pools:
             self._loads.setdefault(pool.name, PoolLoad())
 
-    def choose(
-        self, model: Model, price: Price, tried: tuple[str, ...], view: View
-    ) -> str | None:
+    def choose(self, model: Model, price: Price, tried: tuple[str, ...], view: View) -> str | None:
         """The pool to send to, or ``None`` when no pool of the route is up, has room and is worth its cost."""
         candidates = [
             self._pools[name]
@@ -48,11 +46,22 @@ class Router:
         ]
         own = [pool for pool in candidates if not pool.is_metered]
         bought = [pool for pool in candidates if pool.is_metered and covers(price, pool)]
-        best_own = min(own, key=self._drain_s, default=None)
-        best_bought = min(bought, key=self._drain_s, default=None)
-        if best_own is None or (best_bought and self._drain_s(best_own) > SPILL_AFTER_S):
-            best_own = best_bought
-        return best_own.name if best_own else None
+        best_own = self._first_free(own)
+        best_bought = self._first_free(bought)
+        if best_own and best_bought and self._spills(best_own, best_bought):
+            return best_bought.name
+        best = best_own or best_bought
+        return best.name if best else None
+
+    def _first_free(self, pools: list[Pool]) -> Pool | None:
+        if len(pools) < 2:
+            return pools[0] if pools else None
+        return min(pools, key=self._drain_s)
+
+    def _spills(self, own: Pool, bought: Pool) -> bool:
+        """Whether waiting for our own machines is too long, and elsewhere shorter."""
+        own_s = self._drain_s(own)
+        return own_s > SPILL_AFTER_S and self._drain_s(bought) < own_s
 
     def _is_open(self, name: str, view: View) -> bool:
         pool = self._pools.get(name)

@@ -37,6 +37,7 @@ class Books:
         self._loader = Loader(self.store)
         self._engine_urls: dict[str, str] = {}
         self._version = int(time.time() * 1000)
+        self._loader.accounts.set_tenants(self.registry.active_tenants())
         self._loader.catch_up()
 
     def close(self) -> None:
@@ -68,11 +69,13 @@ class Books:
         """Write the snapshot, have the gateway take it over, and drop journal segments that nobody needs any more."""
         with self._lock:
             self._loader.catch_up()
+            self._loader.accounts.set_tenants(self.registry.accounts_tenants())
             self._version += 1
             factory = self.registry.factory()
             roster = self.registry.roster(
                 roster_models(factory), roster_pools(factory, self._engine_urls), self._version
             )
+            self._loader.accounts.set_tenants(roster.tenants)
             snapshot = Snapshot(roster, self._loader.accounts.state(), self._loader.positions)
             write_snapshot(self.data, snapshot)
             self._loader.retire_segments()
@@ -138,7 +141,7 @@ class Books:
     def create_session_key(self, tenant: str) -> NewKey:
         """A key for this run of the factory; the one of the last run ends."""
         with self._lock:
-            for row in self.registry.keys():
+            for row in self.list_keys():
                 if row.label == SESSION_LABEL and row.revoked_us is None:
                     self.registry.revoke_key(row.id, time.time())
             key = self.registry.create_key(tenant, time.time(), label=SESSION_LABEL)

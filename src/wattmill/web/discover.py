@@ -1,4 +1,4 @@
-"""What is here, and a factory file made of it: cards, processor, engines that listen, models in files.
+"""What is here, and a factory file made of it: cards, processor, engines, models in files.
 
 Looking never raises: a tool that is missing, a port where rubbish answers, a file system without
 ``/proc`` are all things that were not found out. Whatever was not found out is said in words and
@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from msgspec import Struct
 
@@ -28,6 +28,9 @@ from wattmill.catalog.names import plain
 from wattmill.catalog.precision import WEIGHT_BITS
 from wattmill.catalog.units import GIB
 from wattmill.core.errors import CatalogError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 USUAL_PORTS = {8000: "vLLM", 30000: "SGLang", 11434: "Ollama", 8080: "llama.cpp", 1234: "LM Studio"}
 """Where engines listen unless told otherwise. What really answers is told by what it says."""
@@ -43,7 +46,7 @@ RunTool = Callable[[Sequence[str]], str]
 
 
 class Gpus(Struct, frozen=True):
-    """So many cards of one kind. ``hardware`` is their name in the catalog, ``None`` if not there."""
+    """So many cards of one kind; ``hardware`` is how the catalog names them, if it does."""
 
     count: int
     name: str
@@ -92,13 +95,17 @@ class Found(Struct, frozen=True):
     unknown: tuple[str, ...] = ()
 
 
-# --- the command ------------------------------------------------------------------------------------------------------
+# --- the command ----------------------------------------------------------------------------------
 
 
 def init(
-    path: Path, ggufs: Sequence[Path] = (), *, force: bool = False, ports: Iterable[int] = USUAL_PORTS
+    path: Path,
+    ggufs: Sequence[Path] = (),
+    *,
+    force: bool = False,
+    ports: Iterable[int] = USUAL_PORTS,
 ) -> Found:
-    """Write the factory file of this machine. ``UsageError`` when a file is there and not ``force``."""
+    """Write the factory file of this machine. ``UsageError`` when one is there and no ``force``."""
     if path.exists() and not force:
         raise UsageError(f"{path} is there already", hint="name another file, or add --force")
     found = discover(ggufs, ports=ports)
@@ -112,7 +119,7 @@ def init(
 
 
 def discover(ggufs: Sequence[Path] = (), *, ports: Iterable[int] = USUAL_PORTS) -> Found:
-    """Look around. Only a GGUF file that was named and cannot be read is an error (``UsageError``)."""
+    """Look around. Only a GGUF file that was named and is none is an error (``UsageError``)."""
     files = tuple(read_gguf(path) for path in ggufs)
     engines, unknown = find_engines(ports)
     machine, not_seen = find_machine()
@@ -125,17 +132,23 @@ def factory_for_model(path: Path) -> str:
     return factory_text(found)[0]
 
 
-def found_text(found: Found, path: Path) -> str:
+def found_screen(found: Found, path: Path) -> "RenderableType":
     """What was found, for a person."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
     rows = [("machine", _machine_words(found.machine))]
     for engine in found.engines:
-        names = ", ".join(served.name for served in engine.models) or "no model yet"
+        names = ", ".join(served.name for served in engine.models)
         rows.append((engine.engine, f"{engine.url}  {names}"))
     rows += [("file", f"{served.path}  {served.model}") for served in found.files]
     if not found.engines and not found.files:
         rows.append(("model", "the demo model that ships with wattmill; it talks nonsense"))
-    lines = [f"{label:<10} {words}" for label, words in rows]
-    return "\n".join([*lines, "", f"{path} is written. Next: wattmill up {path}"])
+    table = Table.grid(padding=(0, 2))
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return Group(table, Text(f"\n{path} is written. Next: wattmill up {path}"))
 
 
 def unknown_text(found: Found) -> str:
@@ -144,7 +157,7 @@ def unknown_text(found: Found) -> str:
     return "\n".join(["could not find out (each is a comment in the file):", *lines])
 
 
-# --- the machine ------------------------------------------------------------------------------------------------------
+# --- the machine ----------------------------------------------------------------------------------
 
 
 def _run(command: Sequence[str]) -> str:
@@ -161,20 +174,21 @@ def _run(command: Sequence[str]) -> str:
 def find_machine(run: RunTool = _run, root: Path = Path("/")) -> tuple[Machine, list[str]]:
     """This machine, and what of it stayed unknown."""
     cpu, cores, memory_gib = _cpu(run, root), os.cpu_count(), _memory_gib(run, root)
-    cards = _nvidia(run) + _amd(run, root)
+    by_vendor = {"NVIDIA": _nvidia(run), "AMD": _amd(run)}
     if cpu and cpu.startswith("Apple "):
-        cards.append((cpu, memory_gib))
+        by_vendor["Apple"] = [(cpu, memory_gib)]
+    cards = [card for those in by_vendor.values() for card in those]
     gpus = tuple(_kind(name, gib, n) for (name, gib), n in Counter(cards).items())
     unknown = [
         f"which machine {gpu.name!r} is: the catalog does not know it, so it cannot be planned with"
         for gpu in gpus
         if gpu.hardware is None
     ]
-    unknown += _unseen(root, {name for name, _ in cards})
+    unknown += _untold(root, {vendor for vendor, those in by_vendor.items() if those})
     unknown += ["the processor's name"] if cpu is None else []
     unknown += ["how much memory there is"] if memory_gib is None else []
     hardware = _cpu_hardware(cpu)
-    computes_on = hardware
+    computes_on: str | None = hardware
     if gpus and _embedded_uses_gpu():
         computes_on = gpus[0].hardware if len(gpus) == 1 else None
     return Machine(gpus, cpu, cores, memory_gib, hardware, computes_on), unknown
@@ -182,10 +196,9 @@ def find_machine(run: RunTool = _run, root: Path = Path("/")) -> tuple[Machine, 
 
 def _kind(name: str, memory_gib: float | None, count: int) -> Gpus:
     try:
-        known = f"{count}x {accelerator(name).name}"
+        return Gpus(count, name, memory_gib, f"{count}x {accelerator(name).name}")
     except CatalogError:
-        known = None
-    return Gpus(count, name, memory_gib, known)
+        return Gpus(count, name, memory_gib, None)
 
 
 def _nvidia(run: RunTool) -> list[tuple[str, float | None]]:
@@ -200,10 +213,11 @@ def _nvidia(run: RunTool) -> list[tuple[str, float | None]]:
     return cards
 
 
-def _amd(run: RunTool, root: Path) -> list[tuple[str, float | None]]:
+def _amd(run: RunTool) -> list[tuple[str, float | None]]:
     """From rocm-smi, whose keys changed their case over the versions."""
+    command = ["rocm-smi", "--showproductname", "--showmeminfo", "vram", "--json"]
     try:
-        tables = json.loads(run(["rocm-smi", "--showproductname", "--showmeminfo", "vram", "--json"]))
+        tables = json.loads(run(command))
         rows = [row for name, row in sorted(tables.items()) if name.startswith("card")]
         lowered = [{key.lower(): str(value) for key, value in row.items()} for row in rows]
     except (ValueError, AttributeError):
@@ -216,18 +230,13 @@ def _amd(run: RunTool, root: Path) -> list[tuple[str, float | None]]:
 VENDORS = {"0x10de": "NVIDIA", "0x1002": "AMD", "0x8086": "Intel"}
 
 
-def _unseen(root: Path, named: set[str]) -> list[str]:
+def _untold(root: Path, told: set[str]) -> list[str]:
     """Cards that the kernel sees and no tool named."""
-    seen = Counter(
-        VENDORS[vendor]
-        for card in sorted((root / "sys/class/drm").glob("card[0-9]"))
-        if (vendor := _read(card / "device/vendor").strip()) in VENDORS
-    )
-    told = {"NVIDIA": "NVIDIA", "AMD": "AMD"}
+    cards = [card for card in (root / "sys/class/drm").glob("card*") if card.name[4:].isdigit()]
+    seen = {VENDORS.get(_read(card / "device/vendor").strip()) for card in cards}
     return [
-        f"which card the {vendor} one in this machine is: its own tool did not tell"
-        for vendor in seen
-        if not any(name.startswith(told.get(vendor, "?")) for name in named)
+        f"which card the one of {vendor} in this machine is: no tool of its maker told"
+        for vendor in sorted(filter(None, seen - told))
     ]
 
 
@@ -279,11 +288,11 @@ def _printable(text: str) -> str:
     return "".join(char for char in text if char.isprintable()).strip()[:200]
 
 
-# --- engines ----------------------------------------------------------------------------------------------------------
+# --- engines --------------------------------------------------------------------------------------
 
 
 def find_engines(ports: Iterable[int] = USUAL_PORTS) -> tuple[tuple[Engine, ...], list[str]]:
-    """Engines on these ports of this machine, asked all at once, and what stayed unknown of them."""
+    """Engines on these ports of this machine, asked all at once, and what stayed unknown."""
     answers: dict[int, tuple[Engine | None, str]] = {}
     lookers = [
         threading.Thread(target=_look, args=(port, answers), daemon=True)
@@ -405,7 +414,7 @@ def _is_word(text: str) -> bool:
     return bool(text) and text.isprintable() and text.strip() == text and len(text) <= 200
 
 
-# --- models -----------------------------------------------------------------------------------------------------------
+# --- models ---------------------------------------------------------------------------------------
 
 EMBROIDERY = re.compile(
     r"[-_.](gguf|instruct|chat|it|hf|latest|v\d+(\.\d+)*|\d{4}|\d{5}-of-\d{5}|ud|bf16|fp16|f16|f32|fp8"
@@ -422,7 +431,7 @@ def _served(own: str, **told: Any) -> Served:
 def _model(own: str) -> tuple[str, bool]:
     """What the catalog calls a model, if it is surely one of its models; else its own name."""
     base = own.replace("\\", "/").rstrip("/").rpartition("/")[2]
-    name = re.sub(r"\.gguf$", "", base, flags=re.I).replace(":", "-")
+    name = re.sub(r"\.gguf$|:latest$", "", base, flags=re.I).replace(":", "-")
     shorter = name.lower().removeprefix("meta-")
     while True:
         try:
@@ -453,10 +462,13 @@ def read_gguf(path: Path) -> Served:
             facts = _gguf_facts(file)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}", hint="name a GGUF file") from None
-    except (ValueError, struct.error, OverflowError, MemoryError):
-        raise UsageError(f"{path} is no GGUF file", hint="name a GGUF file of version 2 or 3") from None
+    except (ValueError, KeyError, struct.error):
+        hint = "name a GGUF file of version 2 or 3"
+        raise UsageError(f"{path} is no GGUF file", hint=hint) from None
     context = next((facts[key] for key in facts if key.endswith(".context_length")), None)
     model, known = _model(path.name)
+    if not known and _model(str(facts.get("general.name", "")))[1]:
+        model, known = _model(facts["general.name"])
     named = _precision(re.sub(r".*[-.]", "", path.stem))
     return Served(
         name=model,
@@ -469,23 +481,38 @@ def read_gguf(path: Path) -> Served:
     )
 
 
-GGUF_NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+GGUF_NUMBERS = {
+    0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"
+}  # fmt: skip
 GGUF_TEXT, GGUF_LIST = 8, 9
-MAX_FACTS = 64
 
 
 def _gguf_facts(file: BinaryIO) -> dict[str, Any]:
-    """The single values at the head of a GGUF file, up to the first list (the tokenizer's words)."""
+    """The single values at the head of a GGUF file; lists (the tokenizer's words) are skipped."""
     if file.read(4) != b"GGUF" or _unpack(file, "I") not in (2, 3):
         raise ValueError("no GGUF")
     _tensors, values = _unpack(file, "Q"), _unpack(file, "Q")
     facts: dict[str, Any] = {}
-    for _ in range(min(values, MAX_FACTS)):
+    for _ in range(values):
         key, kind = _gguf_text(file), _unpack(file, "I")
         if kind == GGUF_LIST:
-            break
-        facts[key] = _gguf_text(file) if kind == GGUF_TEXT else _unpack(file, GGUF_NUMBERS[kind])
+            _skip_list(file)
+        else:
+            facts[key] = _gguf_value(file, kind)
     return facts
+
+
+def _skip_list(file: BinaryIO) -> None:
+    kind, length = _unpack(file, "I"), _unpack(file, "Q")
+    if kind in GGUF_NUMBERS:
+        file.seek(length * struct.calcsize("<" + GGUF_NUMBERS[kind]), os.SEEK_CUR)
+        return
+    for _ in range(length):
+        _gguf_value(file, kind)
+
+
+def _gguf_value(file: BinaryIO, kind: int) -> Any:
+    return _gguf_text(file) if kind == GGUF_TEXT else _unpack(file, GGUF_NUMBERS[kind])
 
 
 def _gguf_text(file: BinaryIO) -> str:
@@ -499,7 +526,7 @@ def _unpack(file: BinaryIO, code: str) -> Any:
     return struct.unpack("<" + code, file.read(struct.calcsize("<" + code)))[0]
 
 
-# --- the file ---------------------------------------------------------------------------------------------------------
+# --- the file -------------------------------------------------------------------------------------
 
 
 class _Draft:
@@ -507,7 +534,7 @@ class _Draft:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.unknown: list[str] = []
+        self.unknown: dict[str, list[str]] = {}
         self.names: set[str] = set()
 
     def add(self, *lines: str) -> None:
@@ -520,15 +547,22 @@ class _Draft:
     def open(self, sentence: str, *examples: str, of: str = "") -> None:
         """Something not known: a comment, with lines that would tell."""
         self.add(f"# not known: {sentence}", *(f"# {example}" for example in examples))
-        self.unknown.append(f"{of}: {sentence}" if of else sentence)
+        self.unknown.setdefault(sentence, []).extend([of] if of else [])
+
+    @property
+    def open_questions(self) -> tuple[str, ...]:
+        """What is not known, each with the pools that it concerns."""
+        return tuple(
+            f"{sentence} ({', '.join(pools)})" if pools else sentence
+            for sentence, pools in self.unknown.items()
+        )
 
     def name(self, wanted: str) -> str:
         """A name as the factory file takes it, used once."""
-        base = re.sub(r"[^a-z0-9._-]+", "-", wanted.lower()).strip("._-")[:60] or "model"
-        name, number = base, 1
+        name, number = _as_name(wanted), 1
         while name in self.names:
             number += 1
-            name = f"{base}-{number}"
+            name = f"{_as_name(wanted)}-{number}"
         self.names.add(name)
         return name
 
@@ -539,6 +573,7 @@ def factory_text(found: Found) -> tuple[str, tuple[str, ...]]:
     draft.add(
         f"# Written by `wattmill init` on {date.today()}. What it could not find out is a comment.",
         f"# This machine: {_machine_words(found.machine)}.",
+        *(f"# not known: {sentence}" for sentence in found.unknown),
         "",
     )
     _write_house(draft)
@@ -550,7 +585,7 @@ def factory_text(found: Found) -> tuple[str, tuple[str, ...]]:
     for served in files:
         _write_embedded(draft, found.machine, served, routes)
     _write_offer(draft, routes)
-    return "\n".join(draft.lines) + "\n", tuple(draft.unknown)
+    return "\n".join(draft.lines) + "\n", draft.open_questions
 
 
 def _write_house(draft: _Draft) -> None:
@@ -588,12 +623,14 @@ def _write_embedded(
     routes.setdefault(alias, []).append(pool)
     draft.add("", "[[pool]]                              # llama.cpp inside wattmill")
     draft.set(name=pool, model=served.model, engine="llama.cpp", path=served.path)
-    draft.set(hardware=machine.engine_hardware, precision=served.precision)
+    if machine.engine_hardware == "1x cpu":
+        draft.add('hardware = "1x cpu"                   # the catalog\'s desktop processor')
+    else:
+        draft.set(hardware=machine.engine_hardware)
+    draft.set(precision=served.precision)
     draft.set(slots=served.slots, context=served.context)
     if machine.engine_hardware is None:
         draft.open("which of the cards it computes on", 'hardware = "1x L40S"', of=pool)
-    if machine.engine_hardware == "1x cpu":
-        draft.add("# The catalog's desktop processor stands for this one.")
     if served.precision is None:
         draft.open("the precision of the file; q4_k_m is assumed", 'precision = "q4_k_m"', of=pool)
     _write_costs(draft, pool, served)
@@ -624,9 +661,12 @@ def _write_offer(draft: _Draft, routes: dict[str, list[str]]) -> None:
 
 
 def _alias(served: Served) -> str:
-    name = served.model if served.known else served.name.removesuffix(":latest")
-    base = name.rpartition("/")[2] or name
-    return re.sub(r"[^a-z0-9._-]+", "-", base.lower()).strip("._-")[:60] or "model"
+    return _as_name(served.model)
+
+
+def _as_name(text: str) -> str:
+    """Text as the factory file takes a name."""
+    return re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("._-")[:60] or "model"
 
 
 def _demo_model() -> Served:

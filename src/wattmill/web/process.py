@@ -117,7 +117,10 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s", stream=sys.stderr)
     line = b""
     while not line.endswith(b"\n"):
-        line += os.read(0, 1)
+        byte = os.read(0, 1)
+        if not byte:
+            return 0
+        line += byte
     settings = msgspec.json.decode(line, type=Settings)
     try:
         asyncio.run(serve(settings))

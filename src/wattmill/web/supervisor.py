@@ -260,7 +260,7 @@ def engine_settings(pool: Pool, folder: Path, port: int) -> embedded.Settings:
     if not path.is_file():
         raise FactoryError(
             f"pool {pool.name!r}: there is no model file {path}",
-            hint="path = the GGUF file, relative to the factory file; or path = \"demo\"",
+            hint='path = the GGUF file, relative to the factory file; or path = "demo"',
         )
     return embedded.Settings(
         model=str(path),

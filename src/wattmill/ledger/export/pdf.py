@@ -6,7 +6,6 @@ invoice gives the same bytes.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, time
-from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
@@ -63,6 +62,7 @@ def _data(invoice: Invoice) -> dict[str, Any]:
             ["Issued", words.day(invoice.issued)],
             ["Due", words.day(invoice.due)],
         ],
+        "empty": words.NOTHING_USED,
         "groups": list(_groups(invoice.lines)),
         "currency": invoice.currency,
         "total": format_cents(invoice.total_cents),
@@ -73,19 +73,8 @@ def _data(invoice: Invoice) -> dict[str, Any]:
 
 
 def _groups(lines: tuple[InvoiceLine, ...]) -> Iterator[dict[str, Any]]:
-    """Lines of one model at one price under one heading."""
-    priced = zip(lines, words.prices_usd(lines), strict=True)
-    for (model, price), members in groupby(priced, lambda pair: _heading(pair[0])):
-        yield {"model": model, "price": price, "rows": [_row(*member) for member in members]}
-
-
-def _heading(line: InvoiceLine) -> tuple[str, str]:
-    return line.model, f"{line.plan}, price version {line.price_version}"
-
-
-def _row(line: InvoiceLine, price: str) -> list[str]:
-    cents = format_cents(line.amount_cents)
-    return [words.METER_WORDS[line.meter], f"{line.quantity:,}", price, cents]
+    for (model, price), rows in words.by_model(lines):
+        yield {"model": model, "price": price, "rows": rows}
 
 
 def _terms(invoice: Invoice) -> str:

@@ -60,8 +60,8 @@ def margin_screen(report: MarginReport) -> RenderableType:
 def _parties(invoice: Invoice) -> Table:
     seller, buyer = invoice.seller, invoice.buyer
     table = _table()
-    table.add_column(style="dim")
-    table.add_column()
+    table.add_column(style="dim", overflow="fold")
+    table.add_column(overflow="fold")
     rows = (
         ("from", _joined(seller.name, *seller.address, seller.tax_id, seller.email)),
         ("to", _joined(invoice.tenant, *buyer.address, buyer.tax_id, buyer.email)),
@@ -77,20 +77,16 @@ def _parties(invoice: Invoice) -> Table:
 
 
 def _invoice_lines(invoice: Invoice) -> Table:
-    table = _table("model", "meter", "price", right=("tokens", "USD per Mtok", "USD"))
-    prices = words.prices_usd(invoice.lines)
-    for line, price in zip(invoice.lines, prices, strict=True):
-        table.add_row(
-            _text(line.model),
-            words.METER_WORDS[line.meter],
-            _text(f"{line.plan} v{line.price_version}", "dim"),
-            f"{line.quantity:,}",
-            price,
-            format_cents(line.amount_cents),
-        )
+    table = _table("usage", right=("tokens", "USD per Mtok", "USD"))
+    for (model, price), rows in words.by_model(invoice.lines):
+        table.add_row(_text(f"{model}  {price}", "bold"))
+        for meter, *numbers in rows:
+            table.add_row(f"  {meter}", *numbers)
+    if not invoice.lines:
+        table.add_row(words.NOTHING_USED)
     table.add_section()
     total = _text(format_cents(invoice.total_cents), "bold")
-    table.add_row(_text(f"Total {invoice.currency}", "bold"), "", "", "", "", total)
+    table.add_row(_text(f"Total {invoice.currency}", "bold"), "", "", total)
     return table
 
 
@@ -99,7 +95,7 @@ def _invoice_lines(invoice: Invoice) -> Table:
 
 def _sums(report: MarginReport) -> Table:
     """Revenue, the parts of the cost, and what is left."""
-    table = _table("", right=("electricity", "wear", "space", "cloud", "USD"))
+    table = _table("", right=("energy", "wear", "space", "cloud", "USD"))
     places = _places(report)
     table.add_row("Revenue", "", "", "", "", format_usd(report.revenue_pusd, places))
     parts = (
@@ -141,7 +137,7 @@ def _tenants(report: MarginReport) -> Table:
 
 def _causes(report: MarginReport) -> Table:
     """What each tenant caused, by kind."""
-    table = _table("tenant", right=("requests", "tokens", "electricity", "wear", "cloud"))
+    table = _table("tenant", right=("requests", "tokens", "energy", "wear", "cloud"))
     for tenant in report.tenants:
         own = tenant.attributed
         amounts = (own.energy_pusd, own.amortisation_pusd, own.charges_pusd)
@@ -151,22 +147,21 @@ def _causes(report: MarginReport) -> Table:
 
 
 def _pools(report: MarginReport) -> Table:
-    columns = ("requests", "tokens", "hours", "busy", "electricity", "wear", "cloud")
-    table = _table("pool", right=columns)
+    table = _table("pool", right=("tokens", "hours", "busy", "energy", "wear", "cloud"))
     for pool in report.pools:
         table.add_row(_text(pool.pool), *_pool_cells(pool, _places(report)))
     return table
 
 
 def _pool_cells(pool: PoolMargin, places: int) -> list[str]:
-    count = [f"{pool.requests:,}", f"{pool.tokens:,}"]
+    tokens = f"{pool.tokens:,}"
     charges = format_usd(pool.charges_pusd, places)
     if not pool.own_hardware:
-        return [*count, "", "", "", "", charges]
+        return [tokens, "", "", "", "", charges]
     busy = "" if pool.busy_frac is None else f"{100 * pool.busy_frac:.2f} %"
     costs = (pool.energy_pusd, pool.amortisation_pusd)
     known = (UNKNOWN if cost is None else format_usd(cost, places) for cost in costs)
-    return [*count, f"{pool.service_s / 3600:,.1f}", busy, *known, charges]
+    return [tokens, f"{pool.service_s / 3600:,.2f}", busy, *known, charges]
 
 
 def _views(report: MarginReport) -> Table:

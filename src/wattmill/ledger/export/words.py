@@ -1,9 +1,10 @@
 """How money, months and meters are written for people; never to compute with."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
+from itertools import groupby
 
-from wattmill.core.money import PUSD_PER_UUSD, pusd_to_usd
+from wattmill.core.money import PUSD_PER_UUSD, format_cents, pusd_to_usd
 from wattmill.ledger.invoice import Invoice, InvoiceLine, Period, Tally
 
 METER_WORDS = {
@@ -16,6 +17,7 @@ METER_WORDS = {
     "audio_out": "Audio output tokens",
     "image_in": "Image input tokens",
 }
+NOTHING_USED = "No usage is charged for this month."
 SOURCE_WORDS = {
     "engine": "by the engine",
     "counted": "by the gateway",
@@ -29,8 +31,27 @@ def exact_usd(pusd: int) -> str:
     return f"{whole}.{fraction.rstrip('0').ljust(2, '0')}"
 
 
-def prices_usd(lines: Sequence[InvoiceLine]) -> list[str]:
-    """USD per million tokens of each line, exactly, with as many places as the finest needs."""
+def by_model(
+    lines: Sequence[InvoiceLine],
+) -> Iterator[tuple[tuple[str, str], list[tuple[str, str, str, str]]]]:
+    """Lines of one model at one price under one heading (model, price), as they are printed:
+    meter, tokens, USD per million tokens, USD."""
+    priced = zip(lines, _prices_usd(lines), strict=True)
+    for heading, members in groupby(priced, lambda pair: _heading(pair[0])):
+        yield heading, [_row(line, price) for line, price in members]
+
+
+def _heading(line: InvoiceLine) -> tuple[str, str]:
+    return line.model, f"{line.plan} v{line.price_version}"
+
+
+def _row(line: InvoiceLine, price: str) -> tuple[str, str, str, str]:
+    cents = format_cents(line.amount_cents)
+    return METER_WORDS[line.meter], f"{line.quantity:,}", price, cents
+
+
+def _prices_usd(lines: Sequence[InvoiceLine]) -> list[str]:
+    """USD per million tokens, exactly, all with as many places as the finest needs."""
     exact = [exact_usd(line.uusd_per_mtok * PUSD_PER_UUSD) for line in lines]
     places = [len(price.partition(".")[2]) for price in exact]
     most = max(places, default=2)
@@ -71,7 +92,7 @@ def _preview(invoice: Invoice) -> str:
 
 def _counted(invoice: Invoice) -> str:
     if not invoice.charged.requests:
-        return "No usage is charged for this month."
+        return ""
     parts = [
         f"{tally.tokens:,} {SOURCE_WORDS[source]}" for source, tally in invoice.sources.items()
     ]
