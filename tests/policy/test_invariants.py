@@ -149,7 +149,7 @@ RULES: dict[type, Callable[[Seen, Action], bool]] = {
 
 def assert_at_rest(lifecycle: Lifecycle) -> None:
     assert lifecycle.in_flight == 0
-    assert lifecycle._concurrency._in_flight == {}
+    assert not any(allowance.in_flight for allowance in lifecycle._allowances.values())
     for load in lifecycle._router._loads.values():
         assert (load.in_flight, load.prompt_tokens, load.output_tokens) == (0, 0, 0)
 

@@ -15,6 +15,7 @@ TEMPLATE_TOKENS = 256
 """Room in the hold for what a chat template adds. Beyond it the JSON around each message covers its markers."""
 
 MAX_CHOICES = 128
+_ALSO_PROMPT = {"tools", "functions", "response_format", "suffix"}
 MAX_OUTPUT_TOKENS = 2**31
 _OUTPUT_LIMITS = ("max_completion_tokens", "max_tokens", "n_predict")
 """Names of the same limit; engines differ in which of them wins, so the hold covers the largest."""
@@ -124,10 +125,8 @@ def _check_prompt(endpoint: Endpoint, prompt: bytes) -> None:
 def _input_bound(fields: dict[str, Raw], prompt: Raw) -> int:
     """A token is at least one byte, so the bytes of everything that is put into the prompt bound its tokens."""
     bound = TEMPLATE_TOKENS + len(memoryview(prompt))
-    for name in ("tools", "functions", "response_format", "suffix"):
-        raw = fields.get(name)
-        if raw is not None:
-            bound += len(memoryview(raw))
+    for name in _ALSO_PROMPT & fields.keys():
+        bound += len(memoryview(fields[name]))
     return bound
 
 

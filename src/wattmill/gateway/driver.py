@@ -69,7 +69,8 @@ class Driver:
         self._engine_keys = engine_keys
         self._record = record
         self.now_s = clock.now_s
-        self.swept_at_s = clock.now_s()
+        self.swept_at_s = self._event_s = clock.now_s()
+        self._loop = asyncio.get_running_loop()
         self._models: dict[str, Model] = {}
         self._links: dict[str, EngineLinks] = {}
         self._exchanges: dict[int, Exchange] = {}
@@ -146,7 +147,8 @@ class Driver:
         self.emit(policy.ClientGone(exchange.request, self.now_s(), exchange.pieces))
 
     def emit(self, event: policy.Event) -> None:
-        """Let the policy decide, and do it."""
+        """Let the policy decide, and do it: each action happens at the instant of its event."""
+        self._event_s = event.at_s
         actions = self._lifecycle.on(event, self.view)
         if self._record is not None:
             self._record(event, self.view, actions)
@@ -160,11 +162,11 @@ class Driver:
 
     def _reject(self, action: policy.Reject) -> None:
         exchange = self._exchanges[action.request]
-        self.tally.ended(exchange, action.error, self.now_s())
+        self.tally.ended(exchange, action.error, self._event_s)
         exchange.reject(action.error, action.message, action.retry_after_s)
 
     def _hold(self, action: policy.Hold) -> None:
-        now_s = self.now_s()
+        now_s = self._event_s
         if self._journal.failing:
             self.emit(policy.HoldLost(action.request, now_s, self._journal.failing))
             return
@@ -207,9 +209,9 @@ class Driver:
         exchange = self._exchanges[action.request]
         counted = exchange.counted(exchange.pieces)
         if counted.source == "counted":
-            self.emit(policy.Counted(action.request, self.now_s(), counted))
+            self.emit(policy.Counted(action.request, self._event_s, counted))
             return
-        task = asyncio.get_running_loop().create_task(self._ask_engine_to_count(exchange))
+        task = self._loop.create_task(self._ask_engine_to_count(exchange))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -221,7 +223,7 @@ class Driver:
 
     def _settle(self, action: policy.Settle) -> None:
         place = self._book.settle(
-            action.request, self.now_s(), action.pool, action.usage, action.outcome
+            action.request, self._event_s, action.pool, action.usage, action.outcome
         )
         assert place is not None, f"request {action.request} had ended before it was settled"
         exchange = self._exchanges[action.request]
@@ -235,17 +237,17 @@ class Driver:
         exchange = self._exchanges[action.request]
         worked = action.pool and action.reason != "engine_refused"
         own = exchange.counted(exchange.pieces) if worked else NO_USAGE
-        self._book.void(action.request, self.now_s(), action.pool, action.reason, own)
+        self._book.void(action.request, self._event_s, action.pool, action.reason, own)
         if action.reason == "client_gone":
-            self.tally.ended(exchange, action.reason, self.now_s())
+            self.tally.ended(exchange, action.reason, self._event_s)
             exchange.drop()
 
     def _deliver(self, action: policy.Deliver) -> None:
         exchange = self._exchanges[action.request]
-        self.tally.ended(exchange, "finished", self.now_s())
+        self.tally.ended(exchange, "finished", self._event_s)
         exchange.deliver_end()
         if not self._handed_over:
-            asyncio.get_running_loop().call_soon(self._confirm_handed_over)
+            self._loop.call_soon(self._confirm_handed_over)
         self._handed_over.append(exchange)
 
     def _confirm_handed_over(self) -> None:
@@ -262,21 +264,21 @@ class Driver:
                 self.emit(policy.Delivered(exchange.request, now_s))
         if waiting:
             if not self._handed_over:
-                asyncio.get_running_loop().call_later(0.02, self._confirm_handed_over)
+                self._loop.call_later(0.02, self._confirm_handed_over)
             self._handed_over += waiting
 
     def _confirm(self, action: policy.Confirm) -> None:
-        self._book.deliver(action.request, self.now_s())
+        self._book.deliver(action.request, self._event_s)
         self._drop(action.request)
 
     def _waive(self, action: policy.Waive) -> None:
-        self._book.waive(action.request, self.now_s(), action.reason)
+        self._book.waive(action.request, self._event_s, action.reason)
         self._drop(action.request)
 
     def _drop(self, request: int) -> None:
         exchange = self._exchanges.get(request)
         if exchange is not None:
-            self.tally.ended(exchange, "client_gone", self.now_s())
+            self.tally.ended(exchange, "client_gone", self._event_s)
             exchange.drop()
 
     def release(self, exchange: Exchange) -> None:

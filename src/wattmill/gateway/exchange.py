@@ -10,7 +10,7 @@ import msgspec
 
 from wattmill.core.records import Usage
 from wattmill.gateway.answers import (
-    JSON_HEAD,
+    JSON_ANSWER,
     LAST_CHUNK,
     STREAM_HEAD,
     answer,
@@ -132,7 +132,9 @@ class Exchange:
             return
         if piece:
             self._pass_on(piece)
-        if relay.done:
+        if relay.failed:
+            self._fail("The engine ended its stream with an error.")
+        elif relay.done:
             usage = relay.usage or self.counted(relay.pieces)
             self._driver.emit(Finished(self.request, self._driver.now_s(), usage))
 
@@ -149,7 +151,7 @@ class Exchange:
             return
         now_s = self.first_piece_at_s = self._driver.now_s()
         self._driver.emit(Streaming(self.request, now_s))
-        head = STREAM_HEAD + self.label.encode() + b"\r\n\r\n"
+        head = STREAM_HEAD % self.request
         self._head_sent = True
         self.client.write(head + chunk(b"".join(self._waiting)))
         self._waiting = []
@@ -169,7 +171,7 @@ class Exchange:
             self._fail(f"The engine answered with status {self._status}.")
 
     def _finish_whole(self, now_s: float) -> None:
-        body = b"".join(self._body)
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         try:
             usage = usage_of_answer(body, generates=self.ask.endpoint.generates)
         except UsageMismatch:
@@ -213,9 +215,8 @@ class Exchange:
         if self._relay is not None:
             self.client.write(self._end_of_stream(self._relay))
         elif self._status == 200:
-            body = b"".join(self._body)
-            head = JSON_HEAD + b"%d\r\nx-request-id: %b\r\n\r\n" % (len(body), self.label.encode())
-            self.client.write(head + body)
+            body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+            self.client.write(JSON_ANSWER % (len(body), self.request, body))
         else:
             kind = self._content_type or "application/json"
             extra = f"x-request-id: {self.label}\r\n"
@@ -228,7 +229,7 @@ class Exchange:
         if self._head_sent:
             return chunk(end) + LAST_CHUNK
         self._head_sent = True
-        return STREAM_HEAD + self.label.encode() + b"\r\n\r\n" + chunk(end) + LAST_CHUNK
+        return STREAM_HEAD % self.request + chunk(end) + LAST_CHUNK
 
     def reject(self, code: str, message: str, retry_after_s: float | None) -> None:
         """Tell the client no, or that its stream ends here."""

@@ -58,7 +58,7 @@ class Link(asyncio.Protocol):
         self._engine = engine
         self._transport: Any = None
         self._answer: Answer | None = None
-        self._parser: Any = None
+        self._parser = httptools.HttpResponseParser(self)
         self._body: list[bytes] = []
         self._ended = False
         self._keep_alive = False
@@ -74,7 +74,6 @@ class Link(asyncio.Protocol):
     def send(self, answer: Answer, request: bytes) -> None:
         self._answer = answer
         self._request = request
-        self._parser = httptools.HttpResponseParser(self)
         self._ended = self._head_seen = False
         self._content_type = ""
         self._used += 1

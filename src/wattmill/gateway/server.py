@@ -20,6 +20,9 @@ from wattmill.gateway.driver import Driver
 from wattmill.gateway.exchange import Exchange
 
 MAX_PIPELINED = 16
+_ENDPOINTS = {path.encode(): endpoint for path, endpoint in ENDPOINTS.items()}
+LINGER_S = 1.0
+"""How long a client that was refused may go on sending, so that it reads why before its connection breaks."""
 
 
 class Limits(Struct, frozen=True):
@@ -44,13 +47,13 @@ class Front:
         self.draining = False
         self.swept_at_s = driver.now_s()
         """The time of the last sweep: exact enough for what is measured in seconds, and free to read."""
-        self._keys: dict[str, Key] = {}
+        self._keys: dict[bytes, Key] = {}
         self._roster = Roster(0)
 
     def set_roster(self, roster: Roster) -> None:
         """Take over keys, models and all the rest."""
         self._roster = roster
-        self._keys = {key.sha256: key for key in roster.keys}
+        self._keys = {bytes.fromhex(key.sha256): key for key in roster.keys}
         self.driver.set_roster(roster)
 
     @property
@@ -59,10 +62,9 @@ class Front:
 
     def key_of(self, authorization: bytes) -> Key | None:
         """The key of a ``Bearer`` header. Looked up by hash, so timing tells nothing about a key."""
-        scheme, _, token = authorization.partition(b" ")
-        if scheme.lower() != b"bearer":
+        if authorization[:7].lower() != b"bearer ":
             return None
-        return self._keys.get(sha256(token.strip()).hexdigest())
+        return self._keys.get(sha256(authorization[7:].strip()).digest())
 
     def not_ready(self) -> str | None:
         """Why no request can be served just now."""
@@ -89,6 +91,7 @@ class _Incoming:
         "body",
         "error",
         "expects_continue",
+        "head_bytes",
         "keep_alive",
         "method",
         "size",
@@ -98,6 +101,7 @@ class _Incoming:
     def __init__(self) -> None:
         self.url = b""
         self.authorization = b""
+        self.head_bytes = 0
         self.body: list[bytes] = []
         self.size = 0
         self.method = b""
@@ -117,8 +121,11 @@ class ClientConnection(asyncio.Protocol):
         self._line: list[_Incoming] = []
         self._busy = False
         self._keep_alive = True
+        self._is_head = False
         self._head_bytes = 0
+        """Bytes since a header, a piece of body or a request was complete: an unfinished header or trailer."""
         self._in_head = True
+        self._refused = False
         self._since_s = front.swept_at_s
         self.exchange: Exchange | None = None
         self.is_gone = False
@@ -142,8 +149,9 @@ class ClientConnection(asyncio.Protocol):
             self._front.driver.leave(exchange)
 
     def data_received(self, data: bytes) -> None:
-        if self._in_head:
-            self._head_bytes += len(data)
+        if self._refused:
+            return
+        self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -152,9 +160,8 @@ class ClientConnection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._refuse("invalid_request", f"This is no HTTP/1.1 request: {error}")
             return
-        if self._in_head and self._head_bytes > self._front.limits.max_header_bytes:
-            limit = self._front.limits.max_header_bytes
-            self._refuse("headers_too_large", f"The header is larger than {limit} bytes.")
+        if self._head_bytes > self._front.limits.max_header_bytes:
+            self._refuse("headers_too_large", self._header_too_large())
 
     def pause_writing(self) -> None:
         if self.exchange is not None and self.exchange.link is not None:
@@ -182,9 +189,11 @@ class ClientConnection(asyncio.Protocol):
     def on_url(self, url: bytes) -> None:
         assert self._incoming is not None
         self._incoming.url += url
+        self._incoming.head_bytes += len(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         assert self._incoming is not None
+        self._incoming.head_bytes += len(name) + len(value) + 4
         lowered = name.lower()
         if lowered == b"authorization":
             self._incoming.authorization = value
@@ -201,14 +210,23 @@ class ClientConnection(asyncio.Protocol):
         incoming.keep_alive = self._parser.should_keep_alive()
         self._in_head = False
         self._head_bytes = 0
+        if incoming.head_bytes > self._front.limits.max_header_bytes:
+            incoming.error = ("headers_too_large", self._header_too_large())
+        elif self._parser.should_upgrade():
+            incoming.error = ("invalid_request", "Upgrades are not supported.")
         if incoming.error is not None:
             self._refuse(*incoming.error)
-        elif incoming.expects_continue:
-            self.write(answers.CONTINUE)
+        elif incoming.expects_continue and not self._busy:
+            self._tell_to_continue(incoming)
+
+    def _tell_to_continue(self, incoming: _Incoming) -> None:
+        incoming.expects_continue = False
+        self.write(answers.CONTINUE)
 
     def on_body(self, body: bytes) -> None:
         incoming = self._incoming
         assert incoming is not None
+        self._head_bytes = 0
         incoming.size += len(body)
         if incoming.size > self._front.limits.max_body_bytes:
             if incoming.error is None:
@@ -220,7 +238,8 @@ class ClientConnection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         incoming, self._incoming = self._incoming, None
         self._in_head = True
-        if incoming is None or incoming.error is not None or self.is_gone:
+        self._head_bytes = 0
+        if incoming is None or self._refused or self.is_gone:
             return
         if self._busy:
             self._line.append(incoming)
@@ -228,6 +247,9 @@ class ClientConnection(asyncio.Protocol):
                 self._refuse("overloaded", "Too many requests wait on this connection.")
             return
         self._serve(incoming)
+
+    def _header_too_large(self) -> str:
+        return f"The header is larger than {self._front.limits.max_header_bytes} bytes."
 
     def _too_large(self) -> str:
         return f"The body is larger than {self._front.limits.max_body_bytes} bytes."
@@ -237,13 +259,13 @@ class ClientConnection(asyncio.Protocol):
     def _serve(self, incoming: _Incoming) -> None:
         self._busy = True
         self._keep_alive = incoming.keep_alive
-        path = incoming.url.partition(b"?")[0].decode("latin-1")
-        endpoint = ENDPOINTS.get(path)
+        self._is_head = incoming.method == b"HEAD"
+        endpoint = _ENDPOINTS.get(incoming.url.partition(b"?")[0])
         if endpoint is None:
-            self._serve_other(path, incoming)
+            self._serve_other(incoming)
             return
         if incoming.method != b"POST":
-            self._answer_error("method_not_allowed", f"{path} takes POST.")
+            self._answer_error("method_not_allowed", f"/v1{endpoint.path} takes POST.")
             return
         key = self._front.key_of(incoming.authorization)
         if key is None:
@@ -258,9 +280,13 @@ class ClientConnection(asyncio.Protocol):
         except BadRequest as error:
             self._answer_error("invalid_request", error.message, param=error.param)
             return
+        if ask.stream and self._parser.get_http_version() == "1.0":
+            self._answer_error("invalid_request", "Streaming needs HTTP/1.1.", param="stream")
+            return
         self._front.driver.arrive(self, key.id, ask)
 
-    def _serve_other(self, path: str, incoming: _Incoming) -> None:
+    def _serve_other(self, incoming: _Incoming) -> None:
+        path = incoming.url.partition(b"?")[0].decode("latin-1")
         page = _PAGES.get(path)
         is_models = path == "/v1/models" or path.startswith("/v1/models/")
         if page is None and not is_models:
@@ -271,9 +297,6 @@ class ClientConnection(asyncio.Protocol):
             self._answer_error("method_not_allowed", f"{path} takes GET.")
         elif page is None:
             self._serve_models(path, incoming)
-        elif incoming.method == b"HEAD":
-            head, _, _ = page(self._front).partition(b"\r\n\r\n")
-            self._answer(head + b"\r\n\r\n")
         else:
             self._answer(page(self._front))
 
@@ -303,7 +326,7 @@ class ClientConnection(asyncio.Protocol):
         self._answer(answers.error_answer(code, message, param=param, retry_after_s=retry_after_s))
 
     def _answer(self, data: bytes) -> None:
-        self.write(data)
+        self.write(data[: data.index(b"\r\n\r\n") + 4] if self._is_head else data)
         self._next()
 
     def end_exchange(self, exchange: Exchange, *, close: bool = False) -> None:
@@ -324,6 +347,8 @@ class ClientConnection(asyncio.Protocol):
         elif self._line:
             asyncio.get_running_loop().call_soon(self._serve_next)
             self._busy = True
+        elif self._incoming is not None and self._incoming.expects_continue and not self._in_head:
+            self._tell_to_continue(self._incoming)
 
     def _serve_next(self) -> None:
         if self._line and not self.is_gone:
@@ -331,17 +356,21 @@ class ClientConnection(asyncio.Protocol):
 
     def _refuse(self, code: str, message: str) -> None:
         """Say why and close: what follows on this connection cannot be trusted."""
-        if self.is_gone or self._transport.is_closing():
+        if self.is_gone or self._refused or self._transport.is_closing():
             return
-        if not self._busy:
-            self.write(answers.error_answer(code, message, close=True))
-        self._transport.close()
+        self._refused = True
+        if self._busy:
+            self._transport.close()
+            return
+        self.write(answers.error_answer(code, message, close=True))
+        self._transport.write_eof()
+        asyncio.get_running_loop().call_later(LINGER_S, self._transport.close)
 
     # --- time --------------------------------------------------------------------------------------------------------
 
     def check_time(self, now_s: float) -> None:
         """Close a connection that is too slow with its header or body, or idle for too long."""
-        if self._busy:
+        if self._busy or self._refused:
             return
         limits = self._front.limits
         waited_s = now_s - self._since_s

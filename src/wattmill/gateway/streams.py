@@ -68,7 +68,9 @@ class SseRelay:
 
     @property
     def failed(self) -> bool:
-        """Whether the last thing that was passed on is an error: engines put one into a stream and end it as usual."""
+        """Whether the last thing before the end is an error: engines put one into a stream and end it as usual."""
+        if not self.done:
+            return False
         last = self._last.rstrip(b"\n").rpartition(b"\n\n")[2]
         return _payload(last).startswith(b'{"error"')
 

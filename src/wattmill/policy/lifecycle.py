@@ -48,7 +48,7 @@ from wattmill.policy.events import (
     Void,
     Waive,
 )
-from wattmill.policy.limits import ConcurrencyLimiter, RateLimiter
+from wattmill.policy.limits import Allowance
 from wattmill.policy.routing import Router
 from wattmill.tariff.rating import price_at, price_lists, worst_case
 
@@ -65,12 +65,23 @@ HOLDING, SENT, STREAMING, COUNTING, SETTLING, DELIVERING = (
 )
 
 
+class _Caller:
+    """A key and the tenant it belongs to, with what they may still do."""
+
+    __slots__ = ("allowances", "key", "tenant")
+
+    def __init__(self, key: Key, tenant: Tenant, allowances: tuple[Allowance, Allowance]) -> None:
+        self.key = key
+        self.tenant = tenant
+        self.allowances = allowances
+
+
 class _Open:
     """A request that has not ended."""
 
     __slots__ = (
+        "caller",
         "client_gone",
-        "key",
         "limited",
         "model",
         "on_pool",
@@ -81,14 +92,12 @@ class _Open:
         "received",
         "stage",
         "stream",
-        "tenant",
         "tried",
         "unprefilled",
     )
 
-    def __init__(self, key: Key, tenant: Tenant, model: Model, price: Price, event: Arrived):
-        self.key = key
-        self.tenant = tenant
+    def __init__(self, caller: _Caller, model: Model, price: Price, event: Arrived) -> None:
+        self.caller = caller
         self.model = model
         self.price = price
         self.stream = event.stream
@@ -109,11 +118,9 @@ class Lifecycle:
 
     def __init__(self) -> None:
         self._open: dict[int, _Open] = {}
-        self._rates = RateLimiter()
-        self._concurrency = ConcurrencyLimiter()
         self._router = Router()
-        self._keys: dict[str, Key] = {}
-        self._tenants: dict[str, Tenant] = {}
+        self._callers: dict[str, _Caller] = {}
+        self._allowances: dict[str, Allowance] = {}
         self._models: dict[str, Model] = {}
         self._prices: dict[str, list[Price]] = {}
         self._handlers: dict[type, Callable[[Any, View], list[Action]]] = {
@@ -145,58 +152,49 @@ class Lifecycle:
 
     def _on_roster(self, event: RosterChanged, _view: View) -> list[Action]:
         roster: Roster = event.roster
-        self._keys = {key.id: key for key in roster.keys}
-        self._tenants = {tenant.name: tenant for tenant in roster.tenants}
+        tenants = {tenant.name: tenant for tenant in roster.tenants}
+        self._callers = {key.id: self._caller(key, tenants[key.tenant]) for key in roster.keys}
         self._models = {model.alias: model for model in roster.models}
         self._prices = price_lists(roster.prices)
         self._router.set_pools(roster.pools)
         return []
 
+    def _caller(self, key: Key, tenant: Tenant) -> _Caller:
+        allowances = (
+            self._allowance(f"key {key.id}", key),
+            self._allowance(f"tenant {tenant.name}", tenant),
+        )
+        return _Caller(key, tenant, allowances)
+
+    def _allowance(self, name: str, owner: Key | Tenant) -> Allowance:
+        allowance = self._allowances.setdefault(name, Allowance(name))
+        allowance.set_limits(owner)
+        return allowance
+
     def _on_arrived(self, event: Arrived, _view: View) -> list[Action]:
-        key = self._keys.get(event.key)
-        if key is None:
+        caller = self._callers.get(event.key)
+        if caller is None:
             return [Reject(event.request, "invalid_api_key", "This API key is not known.")]
         model = self._models.get(event.model)
         if model is None:
             return [Reject(event.request, "model_not_found", self._no_such_model(event.model))]
-        tenant = self._tenants[key.tenant]
+        tenant = caller.tenant
         price = price_at(self._prices.get(tenant.plan, ()), event.at_s)
         if price is None:
             message = f"The rate plan {tenant.plan!r} has no price in force."
             return [Reject(event.request, "no_price", message)]
-        refusal = self._over_limit(event, key, tenant)
+        refusal = _over_limit(event, caller)
         if refusal:
             return [refusal]
-        self._concurrency.enter("key " + key.id)
-        self._concurrency.enter("tenant " + tenant.name)
-        opened = self._open[event.request] = _Open(key, tenant, model, price, event)
+        for allowance in caller.allowances:
+            allowance.enter(event.at_s)
+        opened = self._open[event.request] = _Open(caller, model, price, event)
         amount = worst_case(opened.prompt_bound, opened.output_bound, price)
-        return [Hold(event.request, tenant.name, key.id, model.alias, price.version, amount)]
+        return [Hold(event.request, tenant.name, caller.key.id, model.alias, price.version, amount)]
 
     def _no_such_model(self, name: str) -> str:
         known = ", ".join(sorted(self._models)) or "none"
         return f"The model {name!r} does not exist. Models here: {known}."
-
-    def _over_limit(self, event: Arrived, key: Key, tenant: Tenant) -> Reject | None:
-        limited = (("key " + key.id, key), ("tenant " + tenant.name, tenant))
-        for name, owner in limited:
-            allowed = owner.max_concurrency
-            if allowed is not None and self._concurrency.in_flight(name) >= allowed:
-                message = f"Limit of {allowed} requests at a time reached for {name}."
-                return Reject(event.request, "concurrency_limit", message, 1.0)
-        metered = [
-            (name, owner.requests_per_minute)
-            for name, owner in limited
-            if owner.requests_per_minute is not None
-        ]
-        for name, per_minute in metered:
-            wait_s = self._rates.wait_s(name, per_minute, event.at_s)
-            if wait_s:
-                message = f"Limit of {per_minute} requests per minute reached for {name}."
-                return Reject(event.request, "rate_limit", message, wait_s)
-        for name, per_minute in metered:
-            self._rates.count(name, per_minute, event.at_s)
-        return None
 
     # --- hold and send -----------------------------------------------------------------------------------------------
 
@@ -350,8 +348,24 @@ class Lifecycle:
     def _leave_limits(self, opened: _Open) -> None:
         if opened.limited:
             opened.limited = False
-            self._concurrency.leave("key " + opened.key.id)
-            self._concurrency.leave("tenant " + opened.tenant.name)
+            for allowance in opened.caller.allowances:
+                allowance.leave()
+
+
+def _over_limit(event: Arrived, caller: _Caller) -> Reject | None:
+    for allowance in caller.allowances:
+        if allowance.is_crowded:
+            allowed = allowance.max_concurrency
+            message = f"Limit of {allowed} requests at a time reached for {allowance.name}."
+            return Reject(event.request, "concurrency_limit", message, 1.0)
+    for allowance in caller.allowances:
+        wait_s = allowance.wait_s(event.at_s)
+        if wait_s:
+            message = (
+                f"Limit of {allowance.per_minute} requests per minute reached for {allowance.name}."
+            )
+            return Reject(event.request, "rate_limit", message, wait_s)
+    return None
 
 
 def _output_bound(event: Arrived, model: Model) -> int:

@@ -1,55 +1,58 @@
-"""Rate limits that need one number per key: the generic cell rate algorithm (GCRA, ITU-T I.371)."""
+"""What a key or a tenant may still do: so many requests at a time, and so many a minute.
+
+The rate is the generic cell rate algorithm (GCRA, ITU-T I.371): one number, the time at which the allowance would be
+full again, in whole nanoseconds, because sums of floats near the epoch drift by microseconds and would refuse the last
+request of a burst.
+"""
+
+from wattmill.core.roster import Key, Tenant
 
 _MINUTE_NS = 60 * 10**9
 
 
-class RateLimiter:
-    """Allows ``per_minute`` requests a minute for each name, in bursts of up to ``per_minute``.
+class Allowance:
+    """The limits of one key or tenant (``None``: without), and how much of them is used."""
 
-    The one number kept per name is the time at which a fully refilled allowance would be reached,
-    in whole nanoseconds: sums of floats near the epoch drift by microseconds, and would refuse the
-    last request of a burst.
-    """
+    __slots__ = ("_full_at_ns", "in_flight", "max_concurrency", "name", "per_minute")
 
-    def __init__(self) -> None:
-        self._full_at_ns: dict[str, int] = {}
+    def __init__(
+        self, name: str, per_minute: int | None = None, max_concurrency: int | None = None
+    ) -> None:
+        self.name = name
+        self.per_minute = per_minute
+        self.max_concurrency = max_concurrency
+        self.in_flight = 0
+        self._full_at_ns = 0
 
-    def wait_s(self, name: str, per_minute: int, now_s: float) -> float:
-        """0 when one more request is allowed, else the seconds until it is. Counts nothing."""
+    def set_limits(self, owner: Key | Tenant) -> None:
+        """Take over new limits; what is used stays used."""
+        self.per_minute = owner.requests_per_minute
+        self.max_concurrency = owner.max_concurrency
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether as many requests are in flight as may be."""
+        return self.max_concurrency is not None and self.in_flight >= self.max_concurrency
+
+    def wait_s(self, now_s: float) -> float:
+        """0 when the rate allows one more request, else the seconds until it does. Nothing is counted yet."""
+        per_minute = self.per_minute
+        if per_minute is None:
+            return 0.0
         if per_minute < 1:
             return 60.0
-        now_ns = _ns(now_s)
-        wait_ns = self._full_after_ns(name, per_minute, now_ns) - now_ns - _MINUTE_NS
-        return max(wait_ns, 0) / 1e9
+        now_ns = round(now_s * 1e9)
+        wait_ns = max(self._full_at_ns, now_ns) + _MINUTE_NS // per_minute - now_ns - _MINUTE_NS
+        return wait_ns / 1e9 if wait_ns > 0 else 0.0
 
-    def count(self, name: str, per_minute: int, now_s: float) -> None:
+    def enter(self, now_s: float) -> None:
         """Count a request that was let in."""
-        self._full_at_ns[name] = self._full_after_ns(name, per_minute, _ns(now_s))
+        self.in_flight += 1
+        if self.per_minute:
+            now_ns = round(now_s * 1e9)
+            self._full_at_ns = max(self._full_at_ns, now_ns) + _MINUTE_NS // self.per_minute
 
-    def _full_after_ns(self, name: str, per_minute: int, now_ns: int) -> int:
-        return max(self._full_at_ns.get(name, now_ns), now_ns) + _MINUTE_NS // per_minute
-
-
-def _ns(seconds: float) -> int:
-    return round(seconds * 1e9)
-
-
-class ConcurrencyLimiter:
-    """Counts what is in flight for each name."""
-
-    def __init__(self) -> None:
-        self._in_flight: dict[str, int] = {}
-
-    def in_flight(self, name: str) -> int:
-        return self._in_flight.get(name, 0)
-
-    def enter(self, name: str) -> None:
-        self._in_flight[name] = self._in_flight.get(name, 0) + 1
-
-    def leave(self, name: str) -> None:
-        left = self._in_flight[name] - 1
-        assert left >= 0, f"{name} left more often than it entered"
-        if left:
-            self._in_flight[name] = left
-        else:
-            del self._in_flight[name]
+    def leave(self) -> None:
+        """A request that was let in has ended."""
+        self.in_flight -= 1
+        assert self.in_flight >= 0, f"{self.name} left more often than it entered"

@@ -333,11 +333,22 @@ def _usage_table(rows: Iterable[TenantUsage]) -> "Table":
 
 
 def _remarks(shown: Demo) -> list[str]:
-    told = sum(row.told_tokens for row in shown.usage)
-    booked = sum(row.booked_tokens for row in shown.usage)
-    lines = [f"Clients were told of {told:,} tokens; the books charge {booked:,}."]
-    if booked > told and any(row.left for row in shown.usage):
-        lines[0] += f" The {booked - told:,} more are what the client that left had received."
+    lines = [_compared(shown.usage)]
     if shown.refusal:
         lines.append(f"Refused as it should be: {shown.refusal}")
     return lines + [f"Failed: {problem}" for problem in shown.problems]
+
+
+def _compared(rows: Sequence[TenantUsage]) -> str:
+    """What clients were told against what the books charge, and where the difference comes from."""
+    told = sum(row.told_tokens for row in rows)
+    booked = sum(row.booked_tokens for row in rows)
+    sentence = f"Clients were told of {told:,} tokens; the books charge {booked:,}."
+    cut_off = [row for row in rows if row.left or row.failed]
+    unlike = [row.tenant for row in rows if row.told_tokens != row.booked_tokens]
+    if not unlike:
+        return sentence
+    if unlike == [row.tenant for row in cut_off] and booked > told:
+        more = f"The {booked - told:,} more are what a client that left early had received."
+        return f"{sentence} {more}"
+    return f"{sentence} They differ for {', '.join(unlike)}: please report this."
