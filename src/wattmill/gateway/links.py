@@ -61,6 +61,7 @@ class Link(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._body: list[bytes] = []
         self._ended = False
+        self._paused = False
         self._keep_alive = False
         self._used = 0
         self._sent_at_s = 0.0
@@ -90,11 +91,16 @@ class Link(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def pause(self) -> None:
-        self._transport.pause_reading()
+    def pause(self, answer: Answer) -> None:
+        """Read no more of an answer for now; an answer that has ended pauses nothing."""
+        if self._answer is answer and not self._ended:
+            self._paused = True
+            self._transport.pause_reading()
 
-    def resume(self) -> None:
-        self._transport.resume_reading()
+    def resume(self, answer: Answer) -> None:
+        if self._answer is answer and self._paused:
+            self._paused = False
+            self._transport.resume_reading()
 
     @property
     def is_usable(self) -> bool:

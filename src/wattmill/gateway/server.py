@@ -160,16 +160,18 @@ class ClientConnection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._refuse("invalid_request", f"This is no HTTP/1.1 request: {error}")
             return
-        if self._head_bytes > self._front.limits.max_header_bytes:
+        incoming = self._incoming
+        head_bytes = max(self._head_bytes, incoming.head_bytes if incoming is not None else 0)
+        if head_bytes > self._front.limits.max_header_bytes:
             self._refuse("headers_too_large", self._header_too_large())
 
     def pause_writing(self) -> None:
         if self.exchange is not None and self.exchange.link is not None:
-            self.exchange.link.pause()
+            self.exchange.link.pause(self.exchange)
 
     def resume_writing(self) -> None:
         if self.exchange is not None and self.exchange.link is not None:
-            self.exchange.link.resume()
+            self.exchange.link.resume(self.exchange)
 
     def write(self, data: bytes) -> None:
         if not self.is_gone:
@@ -331,6 +333,8 @@ class ClientConnection(asyncio.Protocol):
 
     def end_exchange(self, exchange: Exchange, *, close: bool = False) -> None:
         """The answer is out: take the next request, or close."""
+        if exchange.link is not None:
+            exchange.link.resume(exchange)
         if self.exchange is exchange:
             self.exchange = None
         if close:

@@ -55,8 +55,8 @@ Index(
     "entry_of_tenant",
     entry.c.tenant,
     entry.c.held_us,
-    sqlite_where=entry.c.kind != KIND_HOLD,
-    postgresql_where=entry.c.kind != KIND_HOLD,
+    sqlite_where=(entry.c.kind != KIND_HOLD) & entry.c.held_us.is_not(None),
+    postgresql_where=(entry.c.kind != KIND_HOLD) & entry.c.held_us.is_not(None),
 )
 
 price = Table(

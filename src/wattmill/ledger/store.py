@@ -16,15 +16,33 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import DatabaseError
 
 from wattmill.core.errors import LedgerBusy, LedgerError
+from wattmill.core.records import METERS
 from wattmill.ledger import schema
 from wattmill.ledger.accounts import AccountsState
 from wattmill.ledger.entries import Deliver, Entry, Hold, Settle, Void, Waive
 
 DATABASE = "ledger.db"
 LOCK = "ledger.lock"
-_INSERT_ENTRIES = (
-    f"INSERT OR IGNORE INTO entry VALUES ({', '.join('?' * len(schema.entry.columns))})"
-)
+_ENTRY_COLUMNS: dict[type, tuple[str, ...]] = {
+    Hold: ("request", "at_us", "held_us", "tenant", "key", "model", "price", "amount_pusd"),
+    Settle: (
+        *("request", "at_us", "held_us", "tenant", "key", "model", "pool", "price"),
+        *(*METERS, "usage_source", "amount_pusd", "note"),
+    ),
+    Void: (
+        *("request", "at_us", "held_us", "tenant", "key", "model", "pool"),
+        *(*METERS, "usage_source", "amount_pusd", "note"),
+    ),
+    Deliver: ("request", "at_us", "amount_pusd"),
+    Waive: ("request", "at_us", "held_us", "tenant", "amount_pusd", "note"),
+}
+"""What each kind of entry says; its other columns are empty."""
+
+_INSERT_ENTRIES = {
+    kind: f"INSERT OR IGNORE INTO entry (kind, {', '.join(columns)}) "
+    f"VALUES ({number}{', ?' * len(columns)})"
+    for number, (kind, columns) in enumerate(_ENTRY_COLUMNS.items(), start=1)
+}
 
 
 class Store:
@@ -115,8 +133,10 @@ class Store:
     ) -> None:
         """Enter journalled entries, how far the journal was read, and the accounts after them, in one transaction."""
         with self.transaction() as connection:
-            if entries:
-                connection.exec_driver_sql(_INSERT_ENTRIES, [entry_row(entry) for entry in entries])
+            for kind, statement in _INSERT_ENTRIES.items():
+                rows = [_entry_row(entry) for entry in entries if type(entry) is kind]
+                if rows:
+                    connection.exec_driver_sql(statement, rows)
             for segment, offset in positions.items():
                 _upsert(connection, schema.journal_position, segment=segment, offset=offset)
             _upsert(connection, schema.accounts_state, id=1, state=msgspec.msgpack.encode(state))
@@ -131,49 +151,32 @@ class Store:
             connection.execute(text("VACUUM INTO :target"), {"target": str(target)})
 
 
-def entry_row(entry: Entry) -> tuple[Any, ...]:
-    """An entry as a row of the table ``entry``."""
-    at_us = _us(entry.at_s)
-    who: tuple[Any, ...]
+def entry_columns(entry: Entry) -> dict[str, Any]:
+    """What an entry says, by column of the table ``entry``; it is silent on the others."""
+    kind = list(_ENTRY_COLUMNS).index(type(entry)) + 1
+    return {"kind": kind, **dict(zip(_ENTRY_COLUMNS[type(entry)], _entry_row(entry), strict=True))}
+
+
+def _entry_row(entry: Entry) -> tuple[Any, ...]:
+    """The values of ``_ENTRY_COLUMNS``."""
     match entry:
         case Hold():
-            who = (at_us, entry.tenant, entry.key, entry.model, None, entry.price)
-            return (entry.request, 1, at_us, *who, *_NO_METERS, None, entry.amount_pusd, None)
+            at_us = _us(entry.at_s)
+            who = (entry.tenant, entry.key, entry.model, entry.price)
+            return (entry.request, at_us, at_us, *who, entry.amount_pusd)
         case Settle():
-            usage = entry.usage
-            who = (
-                _us(entry.held_at_s),
-                entry.tenant,
-                entry.key,
-                entry.model,
-                entry.pool,
-                entry.price,
-            )
-            what = (*usage.meters, usage.source, entry.amount_pusd, entry.outcome)
-            return (entry.request, 2, at_us, *who, *what)
+            who = (entry.tenant, entry.key, entry.model, entry.pool, entry.price)
+            what = (*entry.usage.meters, entry.usage.source, entry.amount_pusd, entry.outcome)
+            return (entry.request, _us(entry.at_s), _us(entry.held_at_s), *who, *what)
         case Void():
-            held_us = _us(entry.held_at_s)
-            who = (held_us, entry.tenant, entry.key, entry.model, entry.pool, None)
             what = (*entry.usage.meters, entry.usage.source, 0, entry.reason)
-            return (entry.request, 3, at_us, *who, *what)
+            who = (entry.tenant, entry.key, entry.model, entry.pool)
+            return (entry.request, _us(entry.at_s), _us(entry.held_at_s), *who, *what)
         case Deliver():
-            return (entry.request, 4, at_us, *_NOBODY, *_NO_METERS, None, 0, None)
+            return (entry.request, _us(entry.at_s), 0)
         case Waive():
-            who = (_us(entry.held_at_s), entry.tenant, None, None, None, None)
-            return (
-                entry.request,
-                5,
-                at_us,
-                *who,
-                *_NO_METERS,
-                None,
-                -entry.amount_pusd,
-                entry.reason,
-            )
-
-
-_NOBODY = (None,) * 6
-_NO_METERS = (None,) * 8
+            when = (_us(entry.at_s), _us(entry.held_at_s))
+            return (entry.request, *when, entry.tenant, -entry.amount_pusd, entry.reason)
 
 
 def _us(seconds: float) -> int:

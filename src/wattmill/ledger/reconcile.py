@@ -1,0 +1,143 @@
+"""Do the books agree with the engine's own counters? Every difference gets a name.
+
+    what the engine counted = what was settled + what was measured as own cost + differences
+
+An engine counts what it computes; the books keep what was delivered. They agree to the token for every answer that
+ended as it should, cached tokens included. They part only where a request ended early, and how an engine counts such a
+request is its own affair. llama.cpp (as of October 2026):
+
+- a prompt counts, cached and uncached apart, once it is evaluated, whether or not anybody still waits for the answer;
+- generated tokens count when a request ends or is cancelled, all of them;
+- a stream is cancelled when writing to it fails, so a token or a few are generated after its client left; one that waits
+  for a slot is started first, and its prompt evaluated;
+- an answer that is not streamed is never cancelled: the engine works on it to the end, for nobody;
+- tokenizing, templates, health and metrics count nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+from sqlalchemy import func, select
+
+from wattmill.ledger import schema
+from wattmill.ledger.schema import KIND_SETTLE, KIND_VOID
+from wattmill.ledger.store import Store
+
+
+class Tokens(Struct, frozen=True):
+    """Tokens as engines count them."""
+
+    input_uncached: int = 0
+    input_cached: int = 0
+    output: int = 0
+
+    def __add__(self, other: "Tokens") -> "Tokens":
+        return Tokens(
+            self.input_uncached + other.input_uncached,
+            self.input_cached + other.input_cached,
+            self.output + other.output,
+        )
+
+    def __sub__(self, other: "Tokens") -> "Tokens":
+        return self + Tokens(-other.input_uncached, -other.input_cached, -other.output)
+
+    @property
+    def total(self) -> int:
+        return self.input_uncached + self.input_cached + self.output
+
+
+class Work(Struct, frozen=True):
+    """Requests of one pool that ended alike: ``note`` is the outcome of a settlement or the reason of a void."""
+
+    settled: bool
+    note: str
+    source: str
+    requests: int
+    tokens: Tokens
+
+
+class Difference(Struct, frozen=True):
+    """Tokens that the engine counted and no settlement did."""
+
+    name: str
+    requests: int
+    tokens: Tokens
+
+
+class Reconciliation(Struct, frozen=True):
+    """``counted`` = ``settled`` + the sum of ``differences``, always."""
+
+    counted: Tokens
+    settled: Tokens
+    differences: tuple[Difference, ...]
+
+    @property
+    def unexplained(self) -> Tokens:
+        """Tokens that no request accounts for: the alarm."""
+        return next((d.tokens for d in self.differences if d.name == UNEXPLAINED), Tokens())
+
+
+OWN_COST = "own cost: measured for requests that were voided"
+BEYOND = "ended early: computed beyond what was delivered or measured"
+UNEXPLAINED = "unexplained"
+
+_NO_WORK = frozenset({"engine_refused"})
+"""Reasons of a void for which an engine computes nothing."""
+
+
+def reconcile(work: Sequence[Work], counted: Tokens) -> Reconciliation:
+    """Name every token between the books and an engine's counters over the same time."""
+    settled = _sum(item for item in work if item.settled)
+    own = [item for item in work if not item.settled and item.source == "counted"]
+    left = counted - settled - _sum(own)
+    early = sum(item.requests for item in work if _ended_early(item))
+    differences = [Difference(OWN_COST, _requests(own), _sum(own))] if own else []
+    if left.total or min(left.input_uncached, left.input_cached, left.output) < 0:
+        name = BEYOND if early and _only_more(left) else UNEXPLAINED
+        differences.append(Difference(name, early if name == BEYOND else 0, left))
+    return Reconciliation(counted, settled, tuple(differences))
+
+
+def _ended_early(item: Work) -> bool:
+    return item.note != "finished" if item.settled else item.note not in _NO_WORK
+
+
+def _only_more(tokens: Tokens) -> bool:
+    return min(tokens.input_uncached, tokens.input_cached, tokens.output) >= 0
+
+
+def _sum(work: Iterable[Work]) -> Tokens:
+    return sum((item.tokens for item in work), Tokens())
+
+
+def _requests(work: Iterable[Work]) -> int:
+    return sum(item.requests for item in work)
+
+
+def work_of(store: Store, pool: str, start_s: float = 0.0) -> list[Work]:
+    """What a pool's engine was asked for since ``start_s``, by how it ended."""
+    ended = schema.entry
+    alike = ended.c.kind, ended.c.note, ended.c.usage_source
+    output = ended.c.output_text + ended.c.output_reasoning + ended.c.audio_out
+    uncached = ended.c.input_uncached + ended.c.cache_write + ended.c.audio_in + ended.c.image_in
+    statement = (
+        select(
+            *alike,
+            func.count(),
+            func.sum(uncached),
+            func.sum(ended.c.input_cached),
+            func.sum(output),
+        )
+        .where(
+            ended.c.kind.in_((KIND_SETTLE, KIND_VOID)),
+            ended.c.pool == pool,
+            ended.c.held_us >= round(start_s * 1e6),
+        )
+        .group_by(*alike)
+        .order_by(*alike)
+    )
+    with store.reading() as connection:
+        return [
+            Work(kind == KIND_SETTLE, note, source, requests, Tokens(*map(int, tokens)))
+            for kind, note, source, requests, *tokens in connection.execute(statement)
+        ]
