@@ -4,6 +4,7 @@ The body is decoded once, one level deep; the values inside stay bytes. What is 
 checked, so a key given twice cannot mean one thing here and another thing in the engine.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -131,8 +132,11 @@ def _input_bound(fields: dict[str, Raw], prompt: Raw) -> int:
 
 
 def _output_bound(endpoint: Endpoint, fields: dict[str, Raw]) -> int | None:
-    limits = [_count(fields, name, 0) for name in _OUTPUT_LIMITS if name in fields]
-    asked = max((limit for limit in limits if limit is not None), default=None)
+    asked: int | None = None
+    for name in _OUTPUT_LIMITS:
+        limit = _count(fields, name, 0)
+        if limit is not None and (asked is None or limit > asked):
+            asked = limit
     choices = max(_count(fields, "n", 1) or 1, _count(fields, "best_of", 1) or 1)
     if choices > MAX_CHOICES:
         raise BadRequest(f"Invalid 'n': {choices} is above the maximum of {MAX_CHOICES}.", "n")
@@ -144,6 +148,8 @@ def _output_bound(endpoint: Endpoint, fields: dict[str, Raw]) -> int | None:
 
 
 def _count(fields: dict[str, Raw], name: str, least: int) -> int | None:
+    if name not in fields:
+        return None
     value: int | None = _field(fields, name, _int_decoder, "an integer")
     if value is not None and not least <= value < MAX_OUTPUT_TOKENS:
         raise BadRequest(f"Invalid '{name}': {value} is out of range.", name)
@@ -158,10 +164,15 @@ def _number_of_prompts(prompt: Raw) -> int:
     return 1 if is_one_prompt_of_tokens else max(len(items), 1)
 
 
+@lru_cache(maxsize=1024)
+def _as_json(text: str) -> Raw:
+    return Raw(_encode(text))
+
+
 def engine_body(ask: Ask, pool: Pool, max_output_tokens: int | None) -> bytes:
     """The body for a pool's engine: its name for the model, usage always asked for, the model's own output limit."""
     fields = dict(ask.fields)
-    fields["model"] = Raw(_encode(pool.served_model))
+    fields["model"] = _as_json(pool.served_model)
     if ask.stream:
         options = _options_decoder.decode(fields.get("stream_options") or Raw(b"null")) or {}
         fields["stream_options"] = Raw(_encode({**options, "include_usage": _TRUE}))

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import Iterable
 
 from wattmill.gateway.calls import CallFailed, call
 from wattmill.gateway.driver import Driver
@@ -82,7 +81,9 @@ async def _queue(links: EngineLinks) -> tuple[int | None, int | None]:
 
 
 def gauge(text: str, name: str) -> int | None:
-    """The sum of a metric's samples in Prometheus text; ``None`` when it is not there."""
-    values: Iterable[str] = re.findall(rf"^{re.escape(name)}(?:{{[^}}]*}})? (\S+)", text, re.M)
-    found = [float(value) for value in values]
-    return round(sum(found)) if found else None
+    """The sum of a metric's samples in Prometheus text; ``None`` when it is not there or no number."""
+    values = re.findall(rf"^{re.escape(name)}(?:{{[^}}]*}})? (\S+)", text, re.M)
+    try:
+        return round(sum(map(float, values))) if values else None
+    except (ValueError, OverflowError):
+        return None

@@ -58,8 +58,10 @@ class Link(asyncio.Protocol):
         self._engine = engine
         self._transport: Any = None
         self._answer: Answer | None = None
-        self._parser = httptools.HttpResponseParser(self)
         self._body: list[bytes] = []
+        # The parser hands each chunk straight to the list: no Python runs for it, however small an engine makes them.
+        self.on_body = self._body.append
+        self._parser = httptools.HttpResponseParser(self)
         self._ended = False
         self._paused = False
         self._keep_alive = False
@@ -117,11 +119,12 @@ class Link(asyncio.Protocol):
             self._fail(f"The engine's answer is no HTTP: {error}")
             return
         if self._answer is not answer:
-            self._body = []
+            self._body.clear()
             return
         if self._body:
-            pieces, self._body = self._body, []
-            answer.on_answer_body(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+            body = b"".join(self._body)
+            self._body.clear()
+            answer.on_answer_body(body)
         if self._ended:
             self._finish(answer)
 
@@ -178,9 +181,6 @@ class Link(asyncio.Protocol):
         self._head_seen = True
         assert self._answer is not None
         self._answer.on_answer_head(status, self._content_type)
-
-    def on_body(self, body: bytes) -> None:
-        self._body.append(body)
 
     def on_message_complete(self) -> None:
         if self._head_seen:

@@ -4,6 +4,8 @@ Only whole frames are passed on. A frame is looked into only when the bytes ment
 frame on everything is kept back, because the client gets the end of its answer only after the settlement is durable.
 """
 
+import re
+
 import msgspec
 
 from wattmill.core.records import Usage
@@ -12,6 +14,7 @@ from wattmill.gateway.usage import usage_of_chunk
 DONE = b"[DONE]"
 _MENTIONS_USAGE = b'"usage"'
 _MENTIONS_PROGRESS = b'"prompt_progress"'
+_TO_LOOK_INTO = re.compile(rb'"usage"\s*:\s*\{|\[DONE\]|"prompt_progress"')
 _NAMES_ROLE = b'"role":"assistant"'
 _NAMES_FINISH = b'"finish_reason":"'
 MAX_FRAME_BYTES = 8 * 2**20
@@ -91,14 +94,20 @@ class SseRelay:
             self._partial = b""
         if not data:
             return b""
-        if (
-            _MENTIONS_USAGE in data
-            or DONE in data
-            or (self.frames < 2 and _MENTIONS_PROGRESS in data)
-        ):
+        found = _TO_LOOK_INTO.search(data)
+        if found is None:
+            self._note(data)
+            return data
+        return self._split_off_end(data, found.start())
+
+    def _split_off_end(self, data: bytes, mention: int) -> bytes:
+        """Pass on everything before the frame of the first mention as it is; sort the frames from there on."""
+        start = data.rfind(b"\n\n", 0, mention) + 2
+        if start == 1:
             return self._sort(data)
-        self._note(data)
-        return data
+        before = data[:start]
+        self._note(before)
+        return before + self._sort(data[start:])
 
     def _note(self, data: bytes) -> None:
         """Count what is passed on; a comment that keeps the line open is no frame of an answer."""

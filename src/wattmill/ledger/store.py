@@ -159,6 +159,7 @@ def entry_columns(entry: Entry) -> dict[str, Any]:
 
 def _entry_row(entry: Entry) -> tuple[Any, ...]:
     """The values of ``_ENTRY_COLUMNS``."""
+    who: tuple[Any, ...]
     match entry:
         case Hold():
             at_us = _us(entry.at_s)
