@@ -112,7 +112,8 @@ class Driver:
 
     @property
     def in_flight(self) -> int:
-        return len(self._exchanges)
+        """Requests without their end, and ends that a slow client has not taken yet."""
+        return len(self._exchanges) + len(self._handed_over)
 
     @property
     def refusal(self) -> str | None:

@@ -17,6 +17,8 @@ from wattmill.core.roster import Pool
 Connect = Callable[[SplitResult, Callable[[], asyncio.Protocol]], Awaitable[Any]]
 MAX_IDLE = 1024
 CONNECT_TIMEOUT_S = 5.0
+MAX_IDLE_S = 3.0
+"""Engines close a connection after 5 idle seconds (llama.cpp, uvicorn); one that comes near that is not used again."""
 STALE_S = 0.05
 """A used connection that ends so soon after the next request had been closed before it arrived."""
 
@@ -66,6 +68,7 @@ class Link(asyncio.Protocol):
         self._paused = False
         self._keep_alive = False
         self._used = 0
+        self.idle_since_s = 0.0
         self._sent_at_s = 0.0
         self._head_seen = False
         self._content_type = ""
@@ -222,12 +225,14 @@ class EngineLinks:
 
     def send(self, answer: Answer, request: bytes) -> None:
         """Send on an idle connection or a new one. Everything that follows comes back through ``answer``."""
+        fresh_s = asyncio.get_running_loop().time() - MAX_IDLE_S
         while self._idle:
             link = self._idle.pop()
-            if link.is_usable:
+            if link.is_usable and link.idle_since_s > fresh_s:
                 answer.link = link
                 link.send(answer, request)
                 return
+            link.drop()
         task = asyncio.get_running_loop().create_task(self._open(answer, request))
         self._opening.add(task)
         task.add_done_callback(self._opening.discard)
@@ -255,6 +260,7 @@ class EngineLinks:
 
     def give_back(self, link: Link) -> None:
         if len(self._idle) < MAX_IDLE:
+            link.idle_since_s = asyncio.get_running_loop().time()
             self._idle.append(link)
         else:
             link.drop()

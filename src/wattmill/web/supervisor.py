@@ -112,7 +112,11 @@ class Supervisor:
         return f"http://{self.factory.serve.control}"
 
     def start(self) -> None:
-        """Start everything and return when the gateway is ready. ``WattmillError`` says what did not start."""
+        """Start everything and return when the gateway is ready. ``WattmillError`` says what did not start,
+        ``KeyboardInterrupt`` that it was told to stop before that.
+        """
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on_signal)
         self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         _check_free(self.factory.serve.listen)
         _check_free(self.factory.serve.control)
@@ -179,6 +183,8 @@ class Supervisor:
         deadline_s = time.monotonic() + READY_TIMEOUT_S
         reason = "it does not answer"
         while time.monotonic() < deadline_s:
+            if self._stopping:
+                raise KeyboardInterrupt
             self._raise_if_dead()
             ready, reason = _ask_ready(self.gateway_url)
             if ready:
@@ -205,8 +211,6 @@ class Supervisor:
 
     def watch(self) -> None:
         """Until SIGINT or SIGTERM: start again what dies."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._on_signal)
         while not self._stopping:
             for child in self._children():
                 self._mend(child)

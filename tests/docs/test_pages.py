@@ -1,0 +1,288 @@
+"""What the pages claim about the code is true: links, names, keys, defaults, metrics, commands."""
+
+import configparser
+import importlib
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+import typer.main
+
+from tests.support.factory import ROOT
+from wattmill import cli
+from wattmill.catalog import factory as catalog
+from wattmill.catalog.factory import Factory, parse_factory
+from wattmill.core.errors import FactoryError
+from wattmill.gateway.tally import Tally
+
+PAGES = sorted(
+    [
+        *(ROOT / "docs").glob("*.md"),
+        *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    ]
+)
+ids = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+def prose(page: Path) -> str:
+    """The text without its fenced blocks."""
+    return re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.DOTALL | re.M)
+
+
+def fenced(page: Path, kind: str) -> Iterator[str]:
+    for block in re.finditer(rf"^```{kind}\n(.*?)^```$", page.read_text(), re.DOTALL | re.M):
+        yield block[1]
+
+
+# --- links ----------------------------------------------------------------------------------------
+
+
+def anchors(page: Path) -> set[str]:
+    titles = re.findall(r"^#+ (.+)$", prose(page), re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@ids
+def test_every_internal_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        there = (page.parent / path).resolve() if path else page
+        assert there.exists(), f"{page.name}: {target}"
+        assert not anchor or anchor in anchors(there), f"{page.name}: {target}"
+
+
+def test_every_page_can_be_reached_from_the_start_page() -> None:
+    start = (ROOT / "docs/index.md").read_text()
+    for page in (ROOT / "docs").glob("*.md"):
+        assert page.name == "index.md" or f"]({page.name})" in start
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+ROOMS = [path.name for path in (ROOT / "src/wattmill").iterdir() if (path / "__init__.py").exists()]
+NAME = re.compile(rf"`((?:{'|'.join(ROOMS)})(?!\.(?:db|lock|sock)`)(?:\.[A-Za-z_]\w*)+)`")
+
+
+def look_up(name: str) -> Any:
+    """The object of a dotted name below the package: modules as far as they go, then attributes."""
+    parts = name.split(".")
+    for n in range(len(parts), 0, -1):
+        try:
+            found: Any = importlib.import_module(".".join(["wattmill", *parts[:n]]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[n:]:
+            found = getattr(found, part)
+        return found
+    raise AttributeError(name)
+
+
+@ids
+def test_every_name_of_the_code_is_there(page: Path) -> None:
+    for name in NAME.findall(prose(page)):
+        look_up(name)
+
+
+def test_the_life_of_a_request_names_functions_of_every_room_on_the_way() -> None:
+    text = prose(ROOT / "docs/design.md")
+    life = text.partition("## The life of a request")[2].partition("\n## ")[0]
+    named = {name.partition(".")[0] for name in NAME.findall(life)}
+    assert named >= {"gateway", "policy", "ledger", "tariff"}
+    assert len(NAME.findall(life)) > 25
+
+
+def test_the_rooms_are_in_the_order_of_the_import_contract() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"][
+        "contracts"
+    ]
+    layers = [
+        [room.strip().removeprefix("wattmill.") for room in layer.split("|")]
+        for layer in contracts[0]["layers"]
+    ]
+    (drawn,) = fenced(ROOT / "docs/design.md", "text")
+    names = {room for layer in layers for room in layer}
+    lines = [
+        [word for word in re.findall(r"\w+", line) if word in names] for line in drawn.splitlines()
+    ]
+    assert [line[: len(layer)] for line, layer in zip(lines, layers, strict=True)] == layers
+
+
+def test_every_dependency_has_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = {re.split(r"[><=]", name)[0] for name in project["dependencies"]}
+    text = (
+        (ROOT / "docs/design.md").read_text().partition("## Chosen parts")[2].partition("\n## ")[0]
+    )
+    given = {
+        name
+        for row in text.splitlines()
+        for name in re.findall(r"`([\w-]+)`", row.partition(" | ")[0])
+    }
+    assert given == wanted
+
+
+def test_metrics_are_those_that_the_gateway_has() -> None:
+    pool = SimpleNamespace(up=True)
+    text = Tally().exposition(in_flight=0, connections=0, pools_up={"p": pool.up}).decode()
+    real = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
+    page = (ROOT / "docs/operations.md").read_text()
+    assert set(re.findall(r"`(wattmill_\w+)`", page)) == real
+
+
+# --- the factory file -----------------------------------------------------------------------------
+
+TABLES: dict[str, type[msgspec.Struct]] = {
+    "[site]": catalog.Site,
+    "[seller]": catalog.Seller,
+    "[serve]": catalog.Serve,
+    "[[pool]]": catalog.Pool,
+    "[[model]]": catalog.Model,
+    "[[rate_plan]]": catalog.RatePlan,
+    "usd_per_mtok": catalog.Prices,
+    "[[tenant]]": catalog.Tenant,
+}
+LEAST = """
+[[pool]]
+name = "p"
+model = "m"
+[[model]]
+alias = "a"
+route = ["p"]
+[[rate_plan]]
+name = "r"
+usd_per_mtok = { input = 1, output = 2 }
+[[tenant]]
+name = "t"
+rate_plan = "r"
+"""
+"""Every table with what it must have, and nothing else."""
+
+tables = pytest.mark.parametrize("title", TABLES)
+
+
+def rows(title: str) -> dict[str, list[str]]:
+    """The documented keys of a table, each with its other cells."""
+    text = (ROOT / "docs/factory-file.md").read_text()
+    section = re.split(rf"^## `{re.escape(title)}`$", text, flags=re.M)[1].partition("\n## ")[0]
+    found = re.findall(r"^\| `(\w+)` \|(.+)\|$", section, re.M)
+    return {key: [cell.strip() for cell in cells.split("|")] for key, cells in found}
+
+
+def record(title: str, factory: Factory) -> Any:
+    name = title.strip("[]")
+    if name == "usd_per_mtok":
+        return factory.rate_plans[0].uusd_per_mtok
+    return getattr(factory, name) if title.count("[") == 1 else getattr(factory, name + "s")[0]
+
+
+@tables
+def test_every_key_of_the_factory_file_is_documented(title: str) -> None:
+    assert list(rows(title)) == [
+        key.replace("uusd_", "usd_") for key in TABLES[title].__struct_fields__
+    ]
+
+
+@tables
+def test_every_documented_default_is_the_one_that_is_read(title: str) -> None:
+    read = record(title, parse_factory(LEAST, "factory.toml"))
+    for key, (_, default, _) in rows(title).items():
+        value = getattr(read, key if hasattr(read, key) else key.replace("usd_", "uusd_"))
+        if default == "required":
+            assert value is not None
+        elif default == "–":
+            assert value is None, key
+        elif default.startswith("as "):
+            assert value == getattr(read, default.removeprefix("as ").strip("`")), key
+        else:
+            expected = tomllib.loads(f"x = {default.strip('`')}")["x"]
+            assert value == (tuple(expected) if isinstance(expected, list) else expected), key
+
+
+@tables
+def test_every_required_key_is_required(title: str) -> None:
+    required = [key for key, cells in rows(title).items() if cells[1] == "required"]
+    head = title if title.startswith("[") else "[[rate_plan]]"
+    before, _, after = LEAST.partition(head)
+    for key in required:
+        without = re.sub(
+            rf"(^|[{{ ]){key} = (\{{.*?\}}|[^,\n}}]+),?", r"\1", after, count=1, flags=re.M
+        )
+        assert without != after
+        with pytest.raises(FactoryError):
+            parse_factory(before + head + without, "factory.toml")
+
+
+@ids
+def test_every_piece_of_a_factory_file_has_known_keys(page: Path) -> None:
+    for text in fenced(page, "toml"):
+        for name, value in tomllib.loads(text).items():
+            title = f"[{name}]" if isinstance(value, dict) else f"[[{name}]]"
+            for table in [value] if isinstance(value, dict) else value:
+                assert set(table) <= set(rows(title)), f"{page.name}: {title}"
+
+
+def test_the_whole_file_on_the_page_loads() -> None:
+    (text,) = fenced(ROOT / "docs/factory-file.md", "toml")
+    assert parse_factory(text, "factory.toml").tenants[0].name == "acme"
+
+
+# --- commands -------------------------------------------------------------------------------------
+
+
+def parse_command(words: list[str]) -> None:
+    """Fail if there is no such command with such options."""
+    command: Any = typer.main.get_command(cli.app)
+    while hasattr(command, "commands"):
+        assert words and words[0] in command.commands, words
+        command, words = command.commands[words[0]], words[1:]
+    command.make_context(command.name, words)
+
+
+CALLERS = ("wattmill", "sudo", "podman")
+
+
+def written_commands() -> Iterator[tuple[str, list[str]]]:
+    for page in PAGES:
+        for block in fenced(page, "sh"):
+            for line in block.replace("\\\n", " ").splitlines():
+                words = shlex.split(line, comments=True)
+                called = [n for n, word in enumerate(words) if Path(word).name == "wattmill"]
+                given = words[called[-1] + 1 :] if called and words[0] in CALLERS else []
+                if given and not given[0].startswith("-"):
+                    yield page.name, given
+    unit = configparser.ConfigParser(interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read(ROOT / "deploy/wattmill.service")
+    for key in ("ExecStart", "ExecReload"):
+        yield key, shlex.split(unit["Service"][key])[1:]
+    container = (ROOT / "deploy/Containerfile").read_text()
+    start = re.search(r"^CMD (\[.*\])$", container, re.M)
+    assert start is not None
+    yield "Containerfile", msgspec.json.decode(start[1], type=list[str])
+
+
+@pytest.mark.parametrize(("place", "words"), list(written_commands()))
+def test_every_command_that_is_shown_exists(place: str, words: list[str]) -> None:
+    parse_command(words)
+
+
+def test_every_command_of_the_changelog_exists() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text().partition("- **Operating**: ")[2].partition(";")[0]
+    shown = set(re.findall(r"`(?:wattmill )?(\w+)`", text))
+    command: Any = typer.main.get_command(cli.app)
+    assert shown == set(command.commands)
+
+
+def test_every_copied_path_of_the_containerfile_is_there() -> None:
+    container = (ROOT / "deploy/Containerfile").read_text()
+    for line in re.findall(r"^COPY (.+)$", container, re.M):
+        for source in line.split()[:-1]:
+            assert (ROOT / source).exists(), source
