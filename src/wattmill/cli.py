@@ -184,10 +184,14 @@ def _greet(supervisor: "Supervisor", path: Path) -> None:
         flush=True,
     )
     say("\nnext, in another terminal:\n")
-    say("  wattmill demo                  traffic of three tenants, then usage, invoice and margin")
-    say(f"  wattmill bill {tenant:<16} the invoice so far this month")
-    say(f"  wattmill plan {path}   what better hardware would carry and cost")
-    say(f"  wattmill keys create {tenant:<9} a key that lasts")
+    width = max(len(f"wattmill plan {path}"), len(f"wattmill keys create {tenant}")) + 2
+    for command, what in (
+        ("demo", "traffic of three tenants, then usage, invoice and margin"),
+        (f"bill {tenant}", "the invoice so far this month"),
+        (f"keys create {tenant}", "a key that lasts"),
+        (f"plan {path}", "what it could carry, and what a token costs"),
+    ):
+        say(f"  {'wattmill ' + command:<{width}} {what}")
     say("\nCtrl-C drains and stops.")
 
 
@@ -233,7 +237,7 @@ def demo(
 
 @app.command()
 def backup(target: Path, data: Data = DATA, as_json: Json = False) -> None:
-    """Write a consistent copy of the books' database, while they are in use."""
+    """Copy the books' database while it is in use."""
     from wattmill.web.control import call
 
     result = call(data, "backup", path=str(target.resolve()))
@@ -259,7 +263,7 @@ def plan(
     hit: Annotated[float, typer.Option("--hit", help="Share of prompts found in the cache.")] = 0.0,
     as_json: Json = False,
 ) -> None:
-    """What each pool carries, what a token costs, and when it pays back against an API."""
+    """What each pool carries, what a token costs, what binds."""
     from wattmill.catalog.factory import load_factory
     from wattmill.plan.report import plan_factory
     from wattmill.plan.text import render
@@ -286,7 +290,7 @@ def bill(
     data: Data = DATA,
     as_json: Json = False,
 ) -> None:
-    """A tenant's invoice for a month, as the books stand now."""
+    """A tenant's invoice for a month."""
     from wattmill.ledger import export
     from wattmill.web.reports import tenant_invoice
 
@@ -304,7 +308,7 @@ def bill(
 
 @app.command()
 def margin(month: Month = None, data: Data = DATA, as_json: Json = False) -> None:
-    """Revenue less energy, amortisation and idle: per tenant, and the whole cost to the last cent."""
+    """Revenue less energy, amortisation and idle, per tenant."""
     from wattmill.ledger import export
     from wattmill.web.reports import site_margin
 

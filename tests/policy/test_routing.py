@@ -5,7 +5,7 @@ import pytest
 from wattmill.core.records import Price
 from wattmill.core.roster import Model, Pool
 from wattmill.policy.events import PoolView, View
-from wattmill.policy.routing import MAX_IN_FLIGHT_PER_SLOT, SPILL_AFTER_S, Router, covers
+from wattmill.policy.routing import SPILL_AFTER_S, Router, covers
 
 MODEL = Model("house", ("fast", "slow", "cloud"))
 PRICE = Price(1, "standard", 0.0, 400_000, 40_000, 400_000, 1_600_000, 1_600_000, 0, 0, 0)
@@ -70,7 +70,7 @@ def test_down_unseen_and_tried_pools_are_left_out() -> None:
 
 def test_a_full_pool_takes_no_more() -> None:
     router = router_with(FAST, SLOW)
-    for _ in range(MAX_IN_FLIGHT_PER_SLOT):
+    for _ in range(FAST.slots + FAST.max_waiting):
         router.sent("fast", 0, 0)
     assert choose(router) == "slow"
 

@@ -34,7 +34,8 @@ class Pool(Struct, frozen=True, array_like=True):
     """What serves: an engine's address and how fast it drains.
 
     ``prefill_tok_s`` and ``decode_tok_s`` are the rates of the whole pool when it is full; they come from physics
-    where the catalog knows the hardware. ``cost_*`` (pUSD per token) is set for a pool that charges by the token.
+    where the catalog knows the hardware. Beyond ``slots`` up to ``max_waiting`` requests may queue. ``cost_*`` (pUSD
+    per token) is set for a pool that charges by the token.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Pool(Struct, frozen=True, array_like=True):
     prefill_tok_s: float
     decode_tok_s: float
     slots: int
+    max_waiting: int = 1024
     context: int | None = None
     cost_input: int | None = None
     cost_output: int | None = None

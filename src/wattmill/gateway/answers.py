@@ -67,6 +67,22 @@ def error_body(code: str, message: str, param: str | None = None) -> bytes:
     return _encode({"error": {"message": message, "type": kind, "param": param, "code": code}})
 
 
+class _Error(msgspec.Struct):
+    message: str = ""
+
+
+class _ErrorBody(msgspec.Struct):
+    error: _Error
+
+
+def error_message(body: bytes) -> str:
+    """The message of an error in the API's shape; empty when it is none."""
+    try:
+        return msgspec.json.decode(body, type=_ErrorBody).error.message.rstrip(".")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
+
+
 def error_answer(
     code: str,
     message: str,

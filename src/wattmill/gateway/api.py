@@ -65,6 +65,7 @@ class Ask(Struct):
     prompt_bytes: int
     input_bound: int
     output_bound: int | None
+    choices: int
 
 
 def parse_ask(endpoint: Endpoint, body: bytes) -> Ask:
@@ -79,6 +80,7 @@ def parse_ask(endpoint: Endpoint, body: bytes) -> Ask:
     _check_prompt(endpoint, bytes(prompt))
     stream = endpoint.generates and _field(fields, "stream", _bool_decoder, "a boolean") is True
     options = _field(fields, "stream_options", _options_decoder, "an object") if stream else None
+    choices = _choices(endpoint, fields) if endpoint.generates else 1
     return Ask(
         endpoint,
         fields,
@@ -87,7 +89,8 @@ def parse_ask(endpoint: Endpoint, body: bytes) -> Ask:
         options is not None and options.get("include_usage") == _TRUE,
         len(memoryview(prompt)),
         _input_bound(fields, prompt),
-        _output_bound(endpoint, fields) if endpoint.generates else 0,
+        _output_bound(fields, choices) if endpoint.generates else 0,
+        choices,
     )
 
 
@@ -131,17 +134,22 @@ def _input_bound(fields: dict[str, Raw], prompt: Raw) -> int:
     return bound
 
 
-def _output_bound(endpoint: Endpoint, fields: dict[str, Raw]) -> int | None:
+def _choices(endpoint: Endpoint, fields: dict[str, Raw]) -> int:
+    """How many answers are asked for: choices times prompts."""
+    choices = max(_count(fields, "n", 1) or 1, _count(fields, "best_of", 1) or 1)
+    if choices > MAX_CHOICES:
+        raise BadRequest(f"Invalid 'n': {choices} is above the maximum of {MAX_CHOICES}.", "n")
+    prompts = _number_of_prompts(fields["prompt"]) if endpoint.prompt == "prompt" else 1
+    return choices * prompts
+
+
+def _output_bound(fields: dict[str, Raw], choices: int) -> int | None:
     asked: int | None = None
     for name in _OUTPUT_LIMITS:
         limit = _count(fields, name, 0)
         if limit is not None and (asked is None or limit > asked):
             asked = limit
-    choices = max(_count(fields, "n", 1) or 1, _count(fields, "best_of", 1) or 1)
-    if choices > MAX_CHOICES:
-        raise BadRequest(f"Invalid 'n': {choices} is above the maximum of {MAX_CHOICES}.", "n")
-    prompts = _number_of_prompts(fields["prompt"]) if endpoint.prompt == "prompt" else 1
-    bound = None if asked is None else asked * choices * prompts
+    bound = None if asked is None else asked * choices
     if bound is not None and bound >= MAX_OUTPUT_TOKENS:
         raise BadRequest(f"{bound} output tokens in all are out of range.", "max_tokens")
     return bound

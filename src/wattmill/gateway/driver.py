@@ -23,6 +23,9 @@ from wattmill.ledger.entries import Entry
 from wattmill.policy import events as policy
 from wattmill.policy.lifecycle import Lifecycle
 
+ONE_CHOICE_ENGINES = ("llama.cpp",)
+"""Engines whose usage counts only the first of several choices: what they cannot count is not sold."""
+
 FIRST_BYTE_TIMEOUT_S = 600.0
 BETWEEN_BYTES_TIMEOUT_S = 300.0
 HOLD_TIMEOUT_S = 5.0
@@ -192,6 +195,9 @@ class Driver:
         links = self._links[action.pool]
         exchange.begin_attempt(action.pool)
         exchange.touched_at_s = self.swept_at_s
+        if exchange.ask.choices > 1 and links.pool.engine in ONE_CHOICE_ENGINES:
+            exchange.refuse("This model's engine gives one choice for one prompt at a time.", "n")
+            return
         limit = self._models[exchange.ask.model].max_output_tokens
         body = engine_body(exchange.ask, links.pool, limit)
         links.send(exchange, links.request(exchange.ask.endpoint.path, body))

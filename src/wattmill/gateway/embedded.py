@@ -11,6 +11,12 @@ import sys
 import msgspec
 from msgspec import Struct
 
+HOST_CACHE_MIB = 256
+"""Prompts of idle slots kept in host memory; llama.cpp's own default is 8 GiB."""
+
+SPARE_HTTP_THREADS = 120
+"""A connection holds one of its threads; with fewer than our connections, requests wait for seconds."""
+
 
 class Settings(Struct, frozen=True):
     """One engine. ``context`` is per request; the KV cache is shared by all ``slots``."""
@@ -21,7 +27,6 @@ class Settings(Struct, frozen=True):
     slots: int = 8
     context: int = 2048
     threads: int = 0
-    gpu_layers: int = -1
 
 
 def start(settings: Settings) -> object:
@@ -35,13 +40,17 @@ def start(settings: Settings) -> object:
     params.port = settings.port
     params.n_parallel = settings.slots
     params.n_ctx = settings.slots * settings.context
-    params.cont_batching = True
+    params.n_batch = params.n_ubatch = max(512, min(settings.context, 2048))
+    params.embedding = True
+    params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+    params.cache_ram_mib = HOST_CACHE_MIB
+    threads = settings.threads or max(1, (os.cpu_count() or 2) // 2)
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+    params.n_threads_http = settings.slots + SPARE_HTTP_THREADS
     params.endpoint_metrics = True
     params.endpoint_slots = True
-    params.cpuparams.n_threads = settings.threads or max(1, (os.cpu_count() or 2) // 2)
-    params.cpuparams.poll = 0
-    params.n_threads_http = settings.slots + 4
-    params.verbosity = 0
+    params.ui = False
+    params.verbosity = 1
     return xllamacpp.Server(params)
 
 

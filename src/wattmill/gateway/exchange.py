@@ -16,7 +16,9 @@ from wattmill.gateway.answers import (
     answer,
     chunk,
     error_answer,
+    error_body,
     error_frame,
+    error_message,
 )
 from wattmill.gateway.api import Ask
 from wattmill.gateway.links import Link
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from wattmill.gateway.server import ClientConnection
 
 MAX_ANSWER_BYTES = 64 * 2**20
+MAX_QUOTED = 300
 BYTES_PER_TOKEN_AT_MOST = 8
 """To estimate a prompt that nobody counted, on the tenant's side: real text has about four bytes a token."""
 
@@ -100,6 +103,13 @@ class Exchange:
         self._relay = None
         self._waiting = []
 
+    def refuse(self, message: str, param: str) -> None:
+        """Answer in the engine's place that it cannot do what is asked."""
+        self._status = 400
+        self._content_type = "application/json"
+        self._body = [error_body("invalid_request", message, param)]
+        self._driver.emit(EngineRefused(self.request, self._driver.now_s(), 400))
+
     # --- from the engine ---------------------------------------------------------------------------------------------
 
     def on_answer_head(self, status: int, content_type: str) -> None:
@@ -168,7 +178,12 @@ class Exchange:
         elif 400 <= self._status < 500 and self._status not in (401, 403, 408, 429):
             self._driver.emit(EngineRefused(self.request, now_s, self._status))
         else:
-            self._fail(f"The engine answered with status {self._status}.")
+            self._fail(f"The engine answered with status {self._status}{self._engines_words()}.")
+
+    def _engines_words(self) -> str:
+        """The engine's own message, where it gave one in the API's shape."""
+        message = error_message(b"".join(self._body))
+        return f": {message[:MAX_QUOTED]}" if message else ""
 
     def _finish_whole(self, now_s: float) -> None:
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)

@@ -202,7 +202,9 @@ class Lifecycle:
         opened = self._open.get(event.request)
         if opened is None or opened.stage != HOLDING:
             return []
-        return self._send(event.request, opened, view, "No engine of this model is up.")
+        return self._send(
+            event.request, opened, view, "No engine of this model is up and has room in its queue."
+        )
 
     def _on_hold_refused(self, event: HoldRefused, _view: View) -> list[Action]:
         if not self._close_holding(event.request):

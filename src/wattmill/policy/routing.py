@@ -10,7 +10,6 @@ from wattmill.core.roster import Model, Pool
 from wattmill.policy.events import View
 
 SPILL_AFTER_S = 20.0
-MAX_IN_FLIGHT_PER_SLOT = 64
 
 
 class PoolLoad:
@@ -70,7 +69,7 @@ class Router:
             pool is not None
             and seen is not None
             and seen.up
-            and self._loads[name].in_flight < pool.slots * MAX_IN_FLIGHT_PER_SLOT
+            and self._loads[name].in_flight < pool.slots + pool.max_waiting
         )
 
     def _drain_s(self, pool: Pool) -> float:

@@ -4,7 +4,6 @@ Every change ends with a new snapshot, and, when a gateway runs, with that gatew
 returns, the change is in force.
 """
 
-import contextlib
 import socket
 import threading
 import time
@@ -14,7 +13,7 @@ from typing import Any
 import msgspec
 
 from wattmill.catalog.factory import Factory, parse_factory
-from wattmill.core.errors import LedgerError, UsageError
+from wattmill.core.errors import LedgerError
 from wattmill.core.money import PUSD_PER_UUSD
 from wattmill.gateway.process import SOCKET
 from wattmill.ledger.loader import Loader
@@ -43,8 +42,7 @@ class Books:
     def close(self) -> None:
         """Load what is left and let others write."""
         with self._lock:
-            self._loader.catch_up()
-            with contextlib.suppress(UsageError):  # no factory file has been loaded yet
+            if self._loader.catch_up():
                 self.publish()
             self.store.close()
 

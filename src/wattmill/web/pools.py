@@ -21,7 +21,7 @@ def roster_models(factory: catalog.Factory) -> tuple[Model, ...]:
 
 def roster_pools(factory: catalog.Factory, urls: dict[str, str]) -> tuple[Pool, ...]:
     """What serves. ``urls`` gives the address of each embedded engine, by pool name."""
-    return tuple(_pool(pool, urls) for pool in factory.pools)
+    return tuple(_pool(pool, urls, factory.serve.max_waiting) for pool in factory.pools)
 
 
 def is_embedded(pool: catalog.Pool) -> bool:
@@ -29,7 +29,7 @@ def is_embedded(pool: catalog.Pool) -> bool:
     return pool.url is None
 
 
-def _pool(pool: catalog.Pool, urls: dict[str, str]) -> Pool:
+def _pool(pool: catalog.Pool, urls: dict[str, str], max_waiting: int) -> Pool:
     prefill, decode = _rates(pool)
     prices = pool.uusd_per_mtok
     slots = pool.slots or (METERED_SLOTS if prices else DEFAULT_SLOTS)
@@ -42,6 +42,7 @@ def _pool(pool: catalog.Pool, urls: dict[str, str]) -> Pool:
         prefill_tok_s=prefill,
         decode_tok_s=decode,
         slots=slots,
+        max_waiting=max_waiting,
         context=pool.context,
         cost_input=prices.input if prices else None,
         cost_output=prices.output if prices else None,

@@ -1,0 +1,131 @@
+"""A real factory in front of a scripted engine."""
+
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.gateway.wire import Answer, ask, chat, post
+from tests.support.engine import ScriptedEngine, scripted_engine
+from tests.support.factory import COMMAND, Factory, running_factory
+from wattmill.web.control import call
+
+TOML = """
+[serve]
+listen = "127.0.0.1:8600"
+control = "127.0.0.1:8601"
+max_body_mb = 1
+max_header_kb = 8
+header_timeout_s = 1
+body_timeout_s = 1.5
+drain_timeout_s = 10
+max_connections = 40
+
+[[pool]]
+name = "here"
+model = "scripted"
+engine = "vllm"
+url = "ENGINE"
+
+[[pool]]
+name = "away"
+model = "scripted"
+engine = "vllm"
+url = "http://127.0.0.1:9/v1"
+
+[[model]]
+alias = "house"
+route = ["here"]
+max_output_tokens = 100
+
+[[model]]
+alias = "nowhere"
+route = ["away"]
+
+[[rate_plan]]
+name = "standard"
+usd_per_mtok = { input = 1, cached_input = 0.1, output = 2 }
+
+[[tenant]]
+name = "acme"
+rate_plan = "standard"
+
+[[tenant]]
+name = "poor"
+rate_plan = "standard"
+budget_usd_per_month = 0.001
+"""
+INPUT_PUSD, OUTPUT_PUSD = 10**6, 2 * 10**6
+
+
+@dataclass
+class Mill:
+    """The factory, its engine, and what a test wants to know of both."""
+
+    factory: Factory
+    engine: ScriptedEngine
+    _keys: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return self.factory.url
+
+    def do(self, operation: str, **arguments: Any) -> Any:
+        """What a command does, without the cost of a process."""
+        return call(self.factory.data, operation, **arguments)
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """A command as a person gives it, whatever comes of it."""
+        return command(*words, "--data", str(self.factory.data))
+
+    def key(self, tenant: str = "acme") -> str:
+        """A key of a tenant, the same each time."""
+        if tenant not in self._keys:
+            self._keys[tenant] = self.do("create_key", tenant=tenant)["key"]
+        return self._keys[tenant]
+
+    def chat(self, play: str = "well", *, tenant: str = "acme", **fields: Any) -> Answer:
+        """One chat request on a connection of its own."""
+        return ask(self.url, post(chat(play, **fields), self.key(tenant)))
+
+    def assert_serves(self) -> None:
+        """The next request is answered as if nothing had been."""
+        assert self.chat().text == "one two three four five"
+        assert self.chat(stream=True).text == "one two three four five"
+
+    def entries(self, request: int | None = None) -> list[dict[str, Any]]:
+        """Entries of a request (or all) in the books, holds first."""
+        self.do("catch_up")
+        database = sqlite3.connect(f"file:{self.factory.data / 'ledger.db'}?mode=ro", uri=True)
+        database.row_factory = sqlite3.Row
+        try:
+            found = database.execute(
+                "SELECT * FROM entry WHERE ?1 IS NULL OR request = ?1 ORDER BY request, kind",
+                (request,),
+            )
+            return [dict(row) for row in found]
+        finally:
+            database.close()
+
+    def last_request(self) -> int:
+        """The newest request in the books."""
+        return int(max(entry["request"] for entry in self.entries()))
+
+
+def command(*words: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """``wattmill`` with these words."""
+    return subprocess.run(
+        [*COMMAND, *words], capture_output=True, text=True, timeout=60, cwd=folder
+    )
+
+
+@contextmanager
+def running_mill(folder: Path, toml: str = TOML, **env: str) -> Iterator[Mill]:
+    with (
+        scripted_engine() as engine,
+        running_factory(folder, toml.replace("ENGINE", engine.url), env) as factory,
+    ):
+        yield Mill(factory, engine)
