@@ -130,7 +130,7 @@ def up(
 
     path = _factory_of_model(model, data) if model else _factory_path(factory)
     loaded = load_factory(path)
-    supervisor = Supervisor(loaded, path.read_text(), data.resolve(), say, record)
+    supervisor = Supervisor(loaded, _text(path), data.resolve(), say, record)
     try:
         supervisor.start()
         _greet(supervisor, path)
@@ -141,6 +141,11 @@ def up(
     finally:
         supervisor.stop()
     say("stopped; every answer is in the books")
+
+
+def _text(path: Path) -> str:
+    """A factory file's text as its reader takes it: UTF-8, with or without a byte order mark."""
+    return path.read_text("utf-8-sig")
 
 
 def _factory_path(given: Path | None) -> Path:
@@ -203,7 +208,7 @@ def reload(factory: FactoryFile = None, data: Data = DATA, as_json: Json = False
 
     path = _factory_path(factory)
     load_factory(path)
-    result = call(data, "load_factory", path=str(path.resolve()), text=path.read_text())
+    result = call(data, "load_factory", path=str(path.resolve()), text=_text(path))
     where = (
         "the running gateway has it" if result["gateway"] else "nothing runs; it is in the books"
     )
@@ -512,7 +517,7 @@ def _timezone(name: str) -> str:
 
     try:
         ZoneInfo(name)
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):
         raise UsageError(
             f"there is no time zone {name!r}", hint="for example Europe/Berlin"
         ) from None

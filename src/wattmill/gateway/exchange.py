@@ -117,7 +117,9 @@ class Exchange:
         self._content_type = content_type
         if status == 200 and self.ask.stream:
             if content_type.startswith("text/event-stream"):
-                self._relay = SseRelay(client_wants_usage=self.ask.wants_usage)
+                self._relay = SseRelay(
+                    client_wants_usage=self.ask.wants_usage, choices=self.ask.choices
+                )
             else:
                 self._fail(f"The engine answered a stream with {content_type or 'no type'}.")
 

@@ -24,7 +24,7 @@ from wattmill.gateway.health import HealthWatch
 from wattmill.gateway.links import open_socket
 from wattmill.gateway.server import ClientConnection, Front, Limits
 from wattmill.ledger.book import Book
-from wattmill.ledger.snapshot import JOURNAL, read_snapshot, replay_journal
+from wattmill.ledger.snapshot import JOURNAL, read_snapshot, recover
 from wattmill.policy import events as policy
 from wattmill.policy.replay import Step, encode_step
 
@@ -56,8 +56,7 @@ class Gateway:
         self._stop = asyncio.Event()
         self._record = _open_record(settings.record)
         clock = SystemClock()
-        snapshot = read_snapshot(self._data)
-        accounts = replay_journal(self._data, snapshot)
+        snapshot, accounts = recover(self._data)
         self._journal = GroupCommit(
             self._data / JOURNAL,
             loop,

@@ -4,8 +4,6 @@ Only whole frames are passed on. A frame is looked into only when the bytes ment
 frame on everything is kept back, because the client gets the end of its answer only after the settlement is durable.
 """
 
-import re
-
 import msgspec
 
 from wattmill.core.records import Usage
@@ -14,7 +12,8 @@ from wattmill.gateway.usage import usage_of_chunk
 DONE = b"[DONE]"
 _MENTIONS_USAGE = b'"usage"'
 _MENTIONS_PROGRESS = b'"prompt_progress"'
-_TO_LOOK_INTO = re.compile(rb'"usage"\s*:\s*\{|\[DONE\]|"prompt_progress"')
+_TO_LOOK_INTO = (DONE, b'"usage":{', b'"usage": {')
+_TO_LOOK_INTO_FIRST = (*_TO_LOOK_INTO, _MENTIONS_PROGRESS)
 _NAMES_ROLE = b'"role":"assistant"'
 _NAMES_FINISH = b'"finish_reason":"'
 MAX_FRAME_BYTES = 8 * 2**20
@@ -40,10 +39,11 @@ class SseRelay:
     """The state of one stream."""
 
     __slots__ = (
+        "_choices",
         "_client_wants_usage",
-        "_empty",
         "_last",
         "_partial",
+        "_roles",
         "done",
         "ending",
         "frames",
@@ -51,12 +51,13 @@ class SseRelay:
         "usage",
     )
 
-    def __init__(self, *, client_wants_usage: bool) -> None:
+    def __init__(self, *, client_wants_usage: bool, choices: int = 1) -> None:
         self._client_wants_usage = client_wants_usage
+        self._choices = choices
         self._partial = b""
         self._last = b""
         self.frames = 0
-        self._empty = 0
+        self._roles = 0
         self.usage: Usage | None = None
         self.prompt: tuple[int, int] | None = None
         """Prompt tokens in all and those from the cache, where the engine told before its first token."""
@@ -67,7 +68,8 @@ class SseRelay:
     @property
     def pieces(self) -> int:
         """At most the tokens passed on: a frame carries one or more, but for those that name a role or a finish."""
-        return max(self.frames - max(self._empty, 1), 0)
+        empty = max(self._roles, 1) + self._last.count(_NAMES_FINISH) + self._choices - 1
+        return max(self.frames - empty, 0)
 
     @property
     def failed(self) -> bool:
@@ -94,11 +96,16 @@ class SseRelay:
             self._partial = b""
         if not data:
             return b""
-        found = _TO_LOOK_INTO.search(data)
-        if found is None:
+        mention = self._first_mention(data)
+        if mention is None:
             self._note(data)
             return data
-        return self._split_off_end(data, found.start())
+        return self._split_off_end(data, mention)
+
+    def _first_mention(self, data: bytes) -> int | None:
+        """Where something begins that must be looked into. Plain searches: a regular expression is ten times slower."""
+        words = _TO_LOOK_INTO if self.frames >= 2 else _TO_LOOK_INTO_FIRST
+        return min((at for at in map(data.find, words) if at >= 0), default=None)
 
     def _split_off_end(self, data: bytes, mention: int) -> bytes:
         """Pass on everything before the frame of the first mention as it is; sort the frames from there on."""
@@ -111,8 +118,9 @@ class SseRelay:
 
     def _note(self, data: bytes) -> None:
         """Count what is passed on; a comment that keeps the line open is no frame of an answer."""
+        if self.frames < 2 * self._choices:
+            self._roles += data.count(_NAMES_ROLE)
         self.frames += data.count(b"\ndata:") + data.startswith(b"data:")
-        self._empty += data.count(_NAMES_ROLE) + data.count(_NAMES_FINISH)
         self._last = data
 
     def _sort(self, data: bytes) -> bytes:

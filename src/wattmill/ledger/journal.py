@@ -2,7 +2,8 @@
 
 A segment file is a run of frames. A frame is ``length (u32 LE), crc32 (u32 LE), payload``; the payload is a MessagePack
 array of entries that became durable together. A torn frame at the end of a segment was never durable, so nobody was
-told of it: reading stops there. Damage before the end is an error, because something durable is lost.
+told of it: reading stops there, and so it does at zeros, which a file system may leave behind the last sync after a
+power loss. Damage before the end is an error, because something durable is lost.
 """
 
 import os
@@ -47,12 +48,13 @@ def create_segment(directory: Path, at_least: int = 1) -> tuple[int, int]:
         except FileExistsError:
             number += 1
             continue
-        _sync_directory(directory)
+        sync(directory)
         return number, descriptor
 
 
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """What was written to a file, or created or renamed in a folder, is on disk when this returns."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -68,7 +70,7 @@ def read_frames(path: Path, offset: int = 0) -> Iterator[tuple[list[Entry], int]
     while start + _HEADER.size <= len(data):
         length, crc = _HEADER.unpack_from(data, start)
         end = start + _HEADER.size + length
-        if end > len(data):
+        if not length or end > len(data):
             return
         payload = data[start + _HEADER.size : end]
         if zlib.crc32(payload) != crc:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from wattmill.ledger.accounts import Accounts
 from wattmill.ledger.entries import Entry
-from wattmill.ledger.journal import read_frames, segment_numbers, segment_path
+from wattmill.ledger.journal import read_frames, segment_numbers, segment_path, sync
 from wattmill.ledger.snapshot import JOURNAL
 from wattmill.ledger.store import Store
 
@@ -26,7 +26,11 @@ class Loader:
         return dict(self._positions)
 
     def load_some(self) -> int:
-        """Load up to ``BATCH_ENTRIES`` entries or a little more; returns how many."""
+        """Load up to ``BATCH_ENTRIES`` entries or a little more; returns how many.
+
+        They are read as soon as they are written, maybe before the gateway's own sync has returned: a sync of ours comes
+        first, so that the database never knows of an entry that the journal could still lose.
+        """
         entries: list[Entry] = []
         positions: dict[int, int] = {}
         for number in segment_numbers(self._journal):
@@ -38,6 +42,8 @@ class Loader:
         accounts = self.accounts.copy()
         for entry in entries:
             accounts.apply(entry)
+        for number in positions:
+            sync(segment_path(self._journal, number))
         self._store.load(entries, positions, accounts.state())
         self.accounts = accounts
         self._positions.update(positions)

@@ -2,14 +2,14 @@
 
     what the engine counted = what was settled + what was measured as own cost + differences
 
-An engine counts what it computes; the books keep what was delivered. They agree to the token for every answer that
-ended as it should, cached tokens included. They part only where a request ended early, and how an engine counts such a
-request is its own affair. llama.cpp (as of October 2026):
+An engine counts what it computes; the books keep what was delivered. They agree to the token for
+every answer that ended as it should, cached tokens included. They part only where a request ended
+early, and how an engine counts such a request is its own affair. llama.cpp (October 2026):
 
-- a prompt counts, cached and uncached apart, once it is evaluated, whether or not anybody still waits for the answer;
+- a prompt counts, cached and uncached apart, once it is evaluated, whoever still waits for it;
 - generated tokens count when a request ends or is cancelled, all of them;
-- a stream is cancelled when writing to it fails, so a token or a few are generated after its client left; one that waits
-  for a slot is started first, and its prompt evaluated;
+- a stream is cancelled when writing to it fails: a token or a few are generated after its client
+  left; one that waits for a slot may first be started, and its prompt evaluated;
 - an answer that is not streamed is never cancelled: the engine works on it to the end, for nobody;
 - tokenizing, templates, health and metrics count nothing.
 """
@@ -17,7 +17,7 @@ request is its own affair. llama.cpp (as of October 2026):
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from wattmill.ledger import schema
 from wattmill.ledger.schema import KIND_SETTLE, KIND_VOID
@@ -115,7 +115,10 @@ def _requests(work: Iterable[Work]) -> int:
 
 
 def work_of(store: Store, pool: str, start_s: float = 0.0) -> list[Work]:
-    """What a pool's engine was asked for since ``start_s``, by how it ended."""
+    """What a pool's engine was asked for since ``start_s``, by how it ended.
+
+    Where a gateway died with a request, nobody knows which pool had it: it counts for each.
+    """
     ended = schema.entry
     alike = ended.c.kind, ended.c.note, ended.c.usage_source
     output = ended.c.output_text + ended.c.output_reasoning + ended.c.audio_out
@@ -130,7 +133,7 @@ def work_of(store: Store, pool: str, start_s: float = 0.0) -> list[Work]:
         )
         .where(
             ended.c.kind.in_((KIND_SETTLE, KIND_VOID)),
-            ended.c.pool == pool,
+            or_(ended.c.pool == pool, ended.c.pool.is_(None) & (ended.c.note == "crash")),
             ended.c.held_us >= round(start_s * 1e6),
         )
         .group_by(*alike)

@@ -25,6 +25,7 @@ from wattmill.ledger import schema
 from wattmill.ledger.store import Store
 
 KEY_PREFIX = "wm-"
+_SETTABLE = {"plan", "budget_uusd", "requests_per_minute", "max_concurrency", "active"}
 
 
 class TenantRow(Struct, frozen=True):
@@ -163,6 +164,10 @@ class Registry:
         """Change ``plan``, ``budget_uusd``, ``requests_per_minute``, ``max_concurrency`` or ``active``."""
         with self._store.transaction() as connection:
             _require_tenant(connection, name)
+            if unknown := values.keys() - _SETTABLE:
+                raise UsageError(
+                    f"a tenant has no {min(unknown)!r}", hint=", ".join(sorted(_SETTABLE))
+                )
             if "plan" in values:
                 _require_plan(connection, values["plan"])
             connection.execute(

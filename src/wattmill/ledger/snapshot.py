@@ -13,7 +13,7 @@ from msgspec import Struct
 from wattmill.core.errors import LedgerError
 from wattmill.core.roster import Roster
 from wattmill.ledger.accounts import Accounts, AccountsState
-from wattmill.ledger.journal import read_frames, segment_numbers, segment_path
+from wattmill.ledger.journal import read_frames, segment_numbers, segment_path, sync
 
 SNAPSHOT = "snapshot"
 JOURNAL = "journal"
@@ -36,6 +36,7 @@ def write_snapshot(directory: Path, snapshot: Snapshot) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.rename(directory / SNAPSHOT)
+    sync(directory)
 
 
 def read_snapshot(directory: Path) -> Snapshot:
@@ -53,6 +54,21 @@ def read_snapshot(directory: Path) -> Snapshot:
             place=str(path),
             hint="delete it; it is written anew from the database",
         ) from None
+
+
+def recover(directory: Path) -> tuple[Snapshot, Accounts]:
+    """The snapshot, and the accounts after everything durable.
+
+    The books may write a newer snapshot meanwhile, and delete segments that it makes needless: then once more.
+    """
+    while True:
+        snapshot = read_snapshot(directory)
+        try:
+            accounts = replay_journal(directory, snapshot)
+        except FileNotFoundError:
+            continue
+        if read_snapshot(directory).positions == snapshot.positions:
+            return snapshot, accounts
 
 
 def replay_journal(directory: Path, snapshot: Snapshot) -> Accounts:

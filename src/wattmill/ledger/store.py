@@ -148,7 +148,14 @@ class Store:
         if target.exists():
             raise LedgerError(f"{target} exists already", hint="name a new file")
         with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text("VACUUM INTO :target"), {"target": str(target)})
+            try:
+                connection.execute(text("VACUUM INTO :target"), {"target": str(target)})
+            except DatabaseError as error:
+                raise LedgerError(
+                    f"no copy can be written there: {error.orig}",
+                    place=str(target),
+                    hint="name a new file in a folder that exists, on a disk with room",
+                ) from None
 
 
 def entry_columns(entry: Entry) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """The books' methods over a unix socket that only the owner of the data folder can open."""
 
+import logging
+
 import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -7,9 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from wattmill.core.errors import UsageError, WattmillError
+from wattmill.core.errors import LedgerError, UsageError, WattmillError
 from wattmill.web.books import Books
 from wattmill.web.control import OPERATIONS
+
+_LOG_HINT = "what `wattmill up` prints says more"
+log = logging.getLogger("wattmill.books")
 
 
 def admin_app(books: Books) -> Starlette:
@@ -24,6 +29,9 @@ def admin_app(books: Books) -> Starlette:
             return _json(400, _describe(error))
         except msgspec.DecodeError as error:
             return _json(400, _describe(UsageError(f"the arguments are no JSON object: {error}")))
+        except Exception as error:
+            log.exception("%s", name)
+            return _json(500, _describe(LedgerError(f"{name}: {error}", hint=_LOG_HINT)))
         return _json(200, {"result": result})
 
     return Starlette(routes=[Route("/{operation}", operate, methods=["POST"])])

@@ -23,6 +23,7 @@ from wattmill.ledger.store import Store
 from wattmill.web.pools import roster_models, roster_pools
 
 SESSION_LABEL = "session"
+GATEWAY_TIMEOUT_S = 10.0
 
 
 class Books:
@@ -174,17 +175,19 @@ class Books:
 def tell_gateway(data: Path, command: str) -> dict[str, Any] | None:
     """Say a command to the running gateway; ``None`` when none runs."""
     path = str(data / SOCKET)
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(10)
-        try:
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(GATEWAY_TIMEOUT_S)
             connection.connect(path)
-        except (FileNotFoundError, ConnectionRefusedError):
-            return None
-        except OSError as error:
-            raise LedgerError(f"the gateway cannot be told: {error}", place=path) from None
-        connection.sendall(command.encode() + b"\n")
-        with connection.makefile("rb") as file:
-            answer: dict[str, Any] = msgspec.json.decode(file.readline())
+            connection.sendall(command.encode() + b"\n")
+            with connection.makefile("rb") as file:
+                line = file.readline()
+        answer: dict[str, Any] = msgspec.json.decode(line)
+    except (FileNotFoundError, ConnectionRefusedError):
+        return None
+    except (OSError, msgspec.DecodeError) as error:
+        hint = "the change is in the books; the gateway takes it over when it starts again"
+        raise LedgerError(f"the gateway does not answer: {error}", place=path, hint=hint) from None
     if "error" in answer:
         raise LedgerError(f"the gateway refuses: {answer['error']}")
     return answer

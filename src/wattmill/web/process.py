@@ -33,7 +33,8 @@ class Settings(Struct, frozen=True):
     host: str
     port: int
     factory_path: str
-    factory_text: str
+    factory_text: str | None
+    """``None``: go on with the file that was read last."""
     engine_urls: dict[str, str]
     gateway_url: str
 
@@ -44,7 +45,10 @@ async def serve(settings: Settings) -> None:
     books = Books(data)
     try:
         books.set_engine_urls(settings.engine_urls)
-        books.load_factory(settings.factory_path, settings.factory_text)
+        if settings.factory_text is None:
+            books.publish()
+        else:
+            books.load_factory(settings.factory_path, settings.factory_text)
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

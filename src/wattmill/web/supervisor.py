@@ -22,7 +22,7 @@ from pathlib import Path
 import msgspec
 
 from wattmill.catalog.factory import Factory, Pool
-from wattmill.core.errors import EngineError, FactoryError, LedgerBusy, WattmillError
+from wattmill.core.errors import EngineError, FactoryError, LedgerBusy, UsageError, WattmillError
 from wattmill.gateway import embedded
 from wattmill.web.pools import is_embedded
 
@@ -117,13 +117,23 @@ class Supervisor:
         """
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
-        self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._make_folder()
         _check_free(self.factory.serve.listen)
         _check_free(self.factory.serve.control)
         urls = self._start_engines()
         self._start_books(urls)
         self._start_gateway()
         self._wait_until_ready()
+
+    def _make_folder(self) -> None:
+        try:
+            self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise UsageError(
+                f"the data folder cannot be made: {error.strerror or error}",
+                place=str(self.data),
+                hint="name another with --data",
+            ) from None
 
     def _start_engines(self) -> dict[str, str]:
         urls = {}
@@ -155,6 +165,8 @@ class Supervisor:
         self.books.start()
         if not self.books.wait_for_line(READY_TIMEOUT_S):
             raise LedgerBusy("the books did not open", hint="their own message is above")
+        # Started again, they go on with the file that was read last, which a reload may have changed.
+        self.books.settings = json.dumps({**settings, "factory_text": None}).encode()
 
     def _start_gateway(self) -> None:
         host, port = _split(self.factory.serve.listen)
