@@ -15,6 +15,9 @@ from wattmill.core.roster import Pool
 TEMPLATE_TOKENS = 256
 """Room in the hold for what a chat template adds. Beyond it the JSON around each message covers its markers."""
 
+BEGINNING = 256
+"""As many bytes of a prompt tell what kind of value it is."""
+
 MAX_CHOICES = 128
 _ALSO_PROMPT = {"tools", "functions", "response_format", "suffix"}
 MAX_OUTPUT_TOKENS = 2**31
@@ -77,7 +80,7 @@ def parse_ask(endpoint: Endpoint, body: bytes) -> Ask:
     prompt = fields.get(endpoint.prompt)
     if prompt is None:
         raise BadRequest(f"Missing required parameter: '{endpoint.prompt}'.", endpoint.prompt)
-    _check_prompt(endpoint, bytes(prompt))
+    _check_prompt(endpoint, bytes(memoryview(prompt)[:BEGINNING]))
     stream = endpoint.generates and _field(fields, "stream", _bool_decoder, "a boolean") is True
     options = _field(fields, "stream_options", _options_decoder, "an object") if stream else None
     choices = _choices(endpoint, fields) if endpoint.generates else 1

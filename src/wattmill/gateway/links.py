@@ -84,7 +84,7 @@ class Link(asyncio.Protocol):
         self._content_type = ""
         self._used += 1
         if self._used > 1:
-            self._sent_at_s = asyncio.get_running_loop().time()
+            self._sent_at_s = self._engine.loop.time()
         self._transport.write(request)
 
     def carries(self, answer: Answer) -> bool:
@@ -161,7 +161,7 @@ class Link(asyncio.Protocol):
         answer.on_link_lost(f"The engine closed the connection ({error or 'end of stream'}).")
 
     def _was_just_sent(self) -> bool:
-        return asyncio.get_running_loop().time() - self._sent_at_s < STALE_S
+        return self._engine.loop.time() - self._sent_at_s < STALE_S
 
     # --- httptools ---------------------------------------------------------------------------------------------------
 
@@ -196,6 +196,7 @@ class EngineLinks:
 
     def __init__(self, pool: Pool, api_key: str | None, connect: Connect) -> None:
         self.pool = pool
+        self.loop = asyncio.get_running_loop()
         self._url = urlsplit(pool.url)
         self._connect = connect
         self._idle: list[Link] = []
@@ -225,7 +226,7 @@ class EngineLinks:
 
     def send(self, answer: Answer, request: bytes) -> None:
         """Send on an idle connection or a new one. Everything that follows comes back through ``answer``."""
-        fresh_s = asyncio.get_running_loop().time() - MAX_IDLE_S
+        fresh_s = self.loop.time() - MAX_IDLE_S
         while self._idle:
             link = self._idle.pop()
             if link.is_usable and link.idle_since_s > fresh_s:
@@ -233,7 +234,7 @@ class EngineLinks:
                 link.send(answer, request)
                 return
             link.drop()
-        task = asyncio.get_running_loop().create_task(self._open(answer, request))
+        task = self.loop.create_task(self._open(answer, request))
         self._opening.add(task)
         task.add_done_callback(self._opening.discard)
 
@@ -260,7 +261,7 @@ class EngineLinks:
 
     def give_back(self, link: Link) -> None:
         if len(self._idle) < MAX_IDLE:
-            link.idle_since_s = asyncio.get_running_loop().time()
+            link.idle_since_s = self.loop.time()
             self._idle.append(link)
         else:
             link.drop()

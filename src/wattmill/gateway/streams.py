@@ -10,10 +10,10 @@ from wattmill.core.records import Usage
 from wattmill.gateway.usage import usage_of_chunk
 
 DONE = b"[DONE]"
-_MENTIONS_USAGE = b'"usage"'
+_MENTIONS_USAGE = b'"usage":'
 _MENTIONS_PROGRESS = b'"prompt_progress"'
-_TO_LOOK_INTO = (DONE, b'"usage":{', b'"usage": {')
-_TO_LOOK_INTO_FIRST = (*_TO_LOOK_INTO, _MENTIONS_PROGRESS)
+_END_BYTES = 64
+"""The end of a stream stands within the last bytes of what arrives with it."""
 _NAMES_ROLE = b'"role":"assistant"'
 _NAMES_FINISH = b'"finish_reason":"'
 MAX_FRAME_BYTES = 8 * 2**20
@@ -104,8 +104,13 @@ class SseRelay:
 
     def _first_mention(self, data: bytes) -> int | None:
         """Where something begins that must be looked into. Plain searches: a regular expression is ten times slower."""
-        words = _TO_LOOK_INTO if self.frames >= 2 else _TO_LOOK_INTO_FIRST
-        return min((at for at in map(data.find, words) if at >= 0), default=None)
+        usage = data.find(_MENTIONS_USAGE)
+        while usage >= 0 and data[usage + 8 : usage + 13].lstrip().startswith(b"null"):
+            usage = data.find(_MENTIONS_USAGE, usage + 8)
+        mentions = [usage, data.find(DONE, -_END_BYTES)]
+        if self.frames < 2:
+            mentions.append(data.find(_MENTIONS_PROGRESS))
+        return min((at for at in mentions if at >= 0), default=None)
 
     def _split_off_end(self, data: bytes, mention: int) -> bytes:
         """Pass on everything before the frame of the first mention as it is; sort the frames from there on."""

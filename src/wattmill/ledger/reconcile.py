@@ -10,7 +10,8 @@ early, and how an engine counts such a request is its own affair. llama.cpp (Oct
 - generated tokens count when a request ends or is cancelled, all of them;
 - a stream is cancelled when writing to it fails: a token or a few are generated after its client
   left; one that waits for a slot may first be started, and its prompt evaluated;
-- an answer that is not streamed is never cancelled: the engine works on it to the end, for nobody;
+- an answer that is not streamed is cancelled only once the engine has had no result for anybody for
+  a second; with other traffic, or our own questions, it is worked on to the end, for nobody;
 - tokenizing, templates, health and metrics count nothing.
 """
 

@@ -38,24 +38,25 @@ class Router:
 
     def choose(self, model: Model, price: Price, tried: tuple[str, ...], view: View) -> str | None:
         """The pool to send to, or ``None`` when no pool of the route is up, has room and is worth its cost."""
-        candidates = [
-            self._pools[name]
-            for name in model.route
-            if name not in tried and self._is_open(name, view)
-        ]
-        own = [pool for pool in candidates if not pool.is_metered]
-        bought = [pool for pool in candidates if pool.is_metered and covers(price, pool)]
-        best_own = self._first_free(own)
-        best_bought = self._first_free(bought)
+        best_own = best_bought = None
+        for name in model.route:
+            if name in tried or not self._is_open(name, view):
+                continue
+            pool = self._pools[name]
+            if not pool.is_metered:
+                best_own = self._freer(best_own, pool)
+            elif covers(price, pool):
+                best_bought = self._freer(best_bought, pool)
         if best_own and best_bought and self._spills(best_own, best_bought):
             return best_bought.name
         best = best_own or best_bought
         return best.name if best else None
 
-    def _first_free(self, pools: list[Pool]) -> Pool | None:
-        if len(pools) < 2:
-            return pools[0] if pools else None
-        return min(pools, key=self._drain_s)
+    def _freer(self, best: Pool | None, pool: Pool) -> Pool:
+        """The one that is free first; the earlier in the route when both are."""
+        if best is None or self._drain_s(pool) < self._drain_s(best):
+            return pool
+        return best
 
     def _spills(self, own: Pool, bought: Pool) -> bool:
         """Whether waiting for our own machines is too long, and elsewhere shorter."""

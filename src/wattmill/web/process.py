@@ -101,7 +101,7 @@ def _stop_at_end_of_input(stop: asyncio.Event) -> None:
 
 def _follow_journal(books: Books, stop: threading.Event) -> None:
     """Load the journal as it grows; write a snapshot now and then, so that old segments can go."""
-    os.nice(5)
+    os.nice(10)
     since_publish_s = 0.0
     while not stop.wait(LOAD_EVERY_S):
         try:
