@@ -63,8 +63,8 @@ def _options(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", metavar="NAME,…", type=_names, default=NAMES, help=_known())
     parser.add_argument("--rounds", type=int, metavar="N", help="default 5")
     parser.add_argument("--seconds", type=float, metavar="S", help="of each load, default 3")
-    parser.add_argument("--connections", type=int, default=64, metavar="N", help="default 64")
-    parser.add_argument("--burst", type=int, default=64, metavar="N", help=_burst())
+    parser.add_argument("--connections", type=int, default=256, metavar="N", help="default 256")
+    parser.add_argument("--burst", type=int, default=1, metavar="N", help=_burst())
     parser.add_argument("--json", type=Path, metavar="FILE", help="every turn, and the facts")
     options = parser.parse_args(words)
     options.rounds = options.rounds or (2 if options.quick else 5)
@@ -77,7 +77,7 @@ def _known() -> str:
 
 
 def _burst() -> str:
-    return "chunks of a stream that the upstream writes at a time, default 64: all of them"
+    return "chunks of a stream that the upstream writes at a time, default 1: as an engine does"
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 
 from tests.crash.load import Answer
 from tests.support.factory import Factory
-
 from wattmill.core.records import METERS
 from wattmill.ledger import entries as ledger
 from wattmill.ledger.accounts import AccountsState

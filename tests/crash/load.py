@@ -53,15 +53,15 @@ class Crowd:
             await asyncio.gather(*clients)
 
     async def _client(self, tenant: str) -> None:
-        connection = Connection(self._factory.url, self._keys[tenant])
-        while not self._going_home:
-            body, path = self._request()
-            leave_after = self._draw.randint(1, 5) if self._draw.random() < LEAVING_FRAC else None
-            seen = await connection.ask(body, path, leave_after=leave_after)
-            self.answers.append(Answer(tenant, bool(body["stream"]), seen))
-            if not seen.ok and not seen.left:
-                await asyncio.sleep(RETRY_S)
-        await connection.close()
+        async with Connection(self._factory.url, self._keys[tenant]) as connection:
+            while not self._going_home:
+                body, path = self._request()
+                is_leaving = self._draw.random() < LEAVING_FRAC
+                leave_after = self._draw.randint(1, 5) if is_leaving else None
+                seen = await connection.ask(body, path, leave_after=leave_after)
+                self.answers.append(Answer(tenant, bool(body["stream"]), seen))
+                if not seen.ok and not seen.left:
+                    await asyncio.sleep(RETRY_S)
 
     def _request(self) -> tuple[dict[str, object], str]:
         prompt = self._draw.choice(PROMPTS)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.crash.audit import Evidence, JournalKeeper, differences, gather
 from tests.crash.load import TENANTS, Crowd
 from tests.support.factory import Factory, running_factory, wait_until

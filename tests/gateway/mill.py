@@ -10,8 +10,8 @@ from typing import Any
 
 from tests.gateway.wire import Answer, ask, chat, post
 from tests.support.engine import ScriptedEngine, scripted_engine
-from tests.support.factory import COMMAND, Factory, running_factory
-from wattmill.web.control import call
+from tests.support.factory import COMMAND, Factory, running_factory, wait_until
+from wattmill.web.control import call, is_running
 
 TOML = """
 [serve]
@@ -95,6 +95,12 @@ class Mill:
         """The next request is answered as if nothing had been."""
         assert self.chat().text == "one two three four five"
         assert self.chat(stream=True).text == "one two three four five"
+
+    def kill_books(self) -> None:
+        """SIGKILL to the books; returns when the next ones take commands."""
+        dead = self.factory.kill_child("books")
+        self.factory.wait_for_new_child("books", dead)
+        wait_until(lambda: is_running(self.factory.data), "the new books take commands")
 
     def entries(self, request: int | None = None) -> list[dict[str, Any]]:
         """Entries of a request (or all) in the books, holds first."""

@@ -213,7 +213,7 @@ ROSTER = Roster(
     (Key("k_1", "ab" * 32, "acme", None, 3),),
     (Price(1, "standard", 0.0, 1, 2, 3, 4, 5, 6, 7, 8),),
     (Model("house", ("here",), 512),),
-    (Pool("here", "http://127.0.0.1:1/v1", "vllm", "m", "KEY", 1.5, 2.5, 8, None, 3, 4),),
+    (Pool("here", "http://127.0.0.1:1/v1", "vllm", "m", "KEY", 1.5, 2.5, 8, 64, 4096, 3, 4),),
 )
 
 

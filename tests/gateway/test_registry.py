@@ -216,3 +216,9 @@ def test_the_last_file_that_was_read_is_kept(desk: Desk) -> None:
     desk.read(DEARER)
     plans = {plan.name: plan.uusd_per_mtok.input for plan in desk.registry.factory().rate_plans}
     assert plans["standard"] == 800_000
+
+
+def test_a_tenant_has_only_the_columns_it_has(desk: Desk) -> None:
+    with pytest.raises(UsageError) as refused:
+        desk.registry.set_tenant("acme", colour="red")
+    assert "budget_uusd" in refused.value.hint

@@ -93,10 +93,10 @@ class Wire:
 
     def read_until(self, word: bytes) -> bytes:
         """Read on until a word has come."""
-        data = b""
-        while word not in data:
+        data = bytearray()
+        while not data.endswith(word):
             data += self._read(1)
-        return data
+        return bytes(data)
 
     def _line(self) -> bytes:
         line = self._file.readline()

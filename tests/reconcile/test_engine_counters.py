@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.client import CHAT, COMPLETIONS, Connection, Seen
+from tests.support.client import CHAT, COMPLETIONS, EMBEDDINGS, Connection, Seen
 from tests.support.factory import EXAMPLE, Factory, running_factory, wait_until
 from wattmill.core.records import METERS
 from wattmill.gateway.counters import token_counters
@@ -50,6 +50,11 @@ class Mill:
         if tenant not in self.keys:
             self.keys[tenant] = self.factory.key(tenant)
         return Connection(self.factory.url, self.keys[tenant])
+
+    async def ask(self, body: object) -> Seen:
+        """One request on a connection of its own."""
+        async with self.connect() as connection:
+            return await connection.ask(body)
 
     @property
     def pool(self) -> str:
@@ -118,7 +123,7 @@ class Traffic:
             body, path, leave_after = self._request()
             seen = await connections[tenant].ask(body, path, leave_after=leave_after)
             assert not seen.broken, seen
-            assert seen.error not in ("engine_failed", "engine_unavailable"), (body, seen)
+            assert seen.error not in ("engine_failed", "engine_unavailable"), seen.body
             self.seen.append(seen)
         for connection in connections.values():
             await connection.close()
@@ -129,7 +134,10 @@ class Traffic:
             return chat("How?", model="no-such-model"), CHAT, None
         if odds < 0.02:
             return chat(TOO_LONG), CHAT, None
-        if odds < 0.10:
+        if odds < 0.07:
+            inputs = [self._prompt() for _ in range(self.draw.randint(1, 3))]
+            return {"model": "house-small", "input": inputs}, EMBEDDINGS, None
+        if odds < 0.15:
             return chat("Go on.", max_tokens=100, stream=True), CHAT, self.draw.randint(1, 8)
         body = chat(self._prompt(), max_tokens=self.draw.randint(1, 12))
         if self.draw.random() < 0.3:
@@ -180,17 +188,17 @@ def test_two_thousand_mixed_requests(mill: Mill) -> None:
     assert 0 <= beyond.output <= AFTER_LEAVING_AT_MOST * left
     assert result.unexplained == Tokens()
     assert gateway_counters(mill) == result.settled
-    print(work)
     print(f"{result}; {len(refused)} refused, {left} left in the middle")
 
 
 def test_an_answer_nobody_waits_for_is_computed_to_its_end(mill: Mill) -> None:
-    """llama.cpp does not cancel what it does not stream. The client is charged nothing, the whole work has a name."""
+    """llama.cpp looks for the client of a plain answer only when it has nothing else to say for a second, and our
+    questions prevent that. The client is charged nothing, the whole work has a name."""
     body = chat("Go on.", max_tokens=5)
     asked = 4
 
     async def ask_and_leave() -> Seen:
-        whole = await mill.connect().ask(body)
+        whole = await mill.ask(body)
         for number in range(asked):
             connection = mill.connect()
             waiting = asyncio.create_task(connection.ask({**body, "max_tokens": LONG + number}))
@@ -220,7 +228,7 @@ def test_streams_that_clients_leave_before_the_first_piece(mill: Mill) -> None:
     streams = 64
 
     async def ask_and_leave() -> Seen:
-        whole = await mill.connect().ask(chat("Go on.", max_tokens=5))
+        whole = await mill.ask(chat("Go on.", max_tokens=5))
         body = chat("Go on.", max_tokens=300, stream=True)
         await asyncio.gather(*(mill.connect().ask(body, leave_after=0) for _ in range(streams)))
         return whole
@@ -239,6 +247,27 @@ def test_streams_that_clients_leave_before_the_first_piece(mill: Mill) -> None:
         0 <= beyond.output <= AFTER_LEAVING_AT_MOST * (begun + sum(item.requests for item in cut))
     )
     assert result.unexplained == Tokens()
+
+
+def test_what_the_engine_did_for_a_gateway_that_died(mill: Mill) -> None:
+    """Its requests are voided after the crash; the work on them has a name."""
+
+    async def ask_until_the_gateway_dies() -> list[Seen]:
+        body = chat("Go on.", max_tokens=LONG)
+        asking = [asyncio.create_task(mill.ask(body)) for _ in range(4)]
+        await asyncio.to_thread(wait_until, lambda: mill.at_work() == 4, "the engine has them all")
+        dead = mill.factory.kill_child("gateway")
+        await asyncio.to_thread(mill.factory.wait_for_new_child, "gateway", dead)
+        return await asyncio.gather(*asking)
+
+    cut_off = asyncio.run(ask_until_the_gateway_dies())
+    assert all(seen.broken for seen in cut_off)
+    mill.factory.wait_until_ready()
+    result = mill.reconcile()
+    assert result.settled == Tokens()
+    (difference,) = result.differences
+    assert (difference.name, difference.requests) == (BEYOND, len(cut_off))
+    assert 0 < difference.tokens.output <= len(cut_off) * LONG
 
 
 def gateway_counters(mill: Mill) -> Tokens:

@@ -1,8 +1,8 @@
 """HTTP by hand: a client that is certain which answers it saw whole, and what they said.
 
-    connection = Connection(factory.url, key)
-    seen = await connection.ask({"model": "house-small", "messages": [...], "stream": True})
-    assert seen.complete and seen.request in ledger
+    async with Connection(factory.url, key) as connection:
+        seen = await connection.ask({"model": "house-small", "messages": [...], "stream": True})
+        assert seen.ok and seen.request in ledger
 
 Whatever happens to the connection, ``ask`` returns what was seen until then. A plain answer is complete when its whole
 body has come, a stream when ``data: [DONE]`` has. Everything that the kernel still holds is read before a connection is
@@ -100,6 +100,12 @@ class Connection:
         self.key = key
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
+
+    async def __aenter__(self) -> "Connection":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     async def ask(self, body: object, path: str = CHAT, *, leave_after: int | None = None) -> Seen:
         """POST a body and read the answer. ``leave_after``: close after so many pieces of content; with 0 as soon as

@@ -202,6 +202,24 @@ async def closes_idle(stage: Stage) -> None:
 
 
 @play
+async def embeds(stage: Stage) -> None:
+    """An embedding: usage has no completion in it."""
+    row = {"object": "embedding", "index": 0, "embedding": [0.5, -0.5]}
+    usage = {"prompt_tokens": PROMPT_TOKENS, "total_tokens": PROMPT_TOKENS}
+    answer = {"object": "list", "model": "m", "data": [row], "usage": usage}
+    await stage.send_whole(json.dumps(answer).encode())
+
+
+@play
+async def calls_a_tool(stage: Stage) -> None:
+    function = {"name": "weather", "arguments": '{"city":"Springfield"}'}
+    call = {"id": "call_1", "type": "function", "function": function}
+    message = {"role": "assistant", "content": None, "tool_calls": [call]}
+    choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
+    await stage.send_whole(whole(choices=[choice]))
+
+
+@play
 async def refuses(stage: Stage) -> None:
     await stage.send_whole(REFUSAL, status=422, kind="application/problem+json")
 

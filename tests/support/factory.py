@@ -24,6 +24,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,11 @@ class Factory:
         session = self._running.pid
         return {pid: _command_line(pid) for pid in _processes_of_session(session)}
 
+    @property
+    def supervisor(self) -> int:
+        """The process id of ``wattmill up``."""
+        return self._running.pid
+
     def child(self, name: str) -> int | None:
         """The process id of ``engine``, ``books`` or ``gateway``; ``None`` while there is none."""
         for pid, command in self.processes().items():
@@ -166,6 +172,15 @@ class Factory:
         pid = self.child(name)
         assert pid is not None
         return pid
+
+    def wait_until_ready(self) -> None:
+        """Wait until the gateway serves, after it was started again."""
+        wait_until(self._is_ready, "the gateway is ready")
+
+    def _is_ready(self) -> bool:
+        with contextlib.suppress(OSError), urllib.request.urlopen(self.url + "/ready", timeout=10):
+            return True
+        return False
 
     # --- talking to it -----------------------------------------------------------------------------------------------
 
