@@ -112,7 +112,8 @@ def _amounts(requests: Mapping[int, Request], prices: Mapping[int, Row]) -> list
 
 
 def _answers(requests: Mapping[int, Request], answers: Iterable[Answer]) -> list[str]:
-    """Every answer that a client saw complete is settled, once, with the counts that it was told."""
+    """Every answer that a client saw complete is settled, once, with the counts that it was told, and charged unless
+    a crash came before its delivery was confirmed."""
     found = []
     complete = [answer for answer in answers if answer.seen.ok]
     for name, times in Counter(answer.seen.headers["x-request-id"] for answer in complete).items():
@@ -129,6 +130,9 @@ def _answers(requests: Mapping[int, Request], answers: Iterable[Answer]) -> list
             found.append(f"{told}, settled is {_tokens(settle)} ({settle['usage_source']})")
         elif settle["tenant"] != answer.tenant:
             found.append(f"{number:#x} of {answer.tenant} is settled for {settle['tenant']}")
+        elif waive := requests[number].entries.get("waive"):
+            if waive["note"] != "crash":
+                found.append(f"{number:#x} was seen complete and is waived: {waive['note']}")
     return found
 
 

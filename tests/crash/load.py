@@ -1,4 +1,5 @@
-"""Clients that ask without pause, sometimes leave in the middle, and remember what they saw.
+"""Clients that ask without pause, over kept or new connections, sometimes leave in the middle, and remember what they
+saw.
 
 None leaves before the first piece of its answer: what reached its socket by then nobody could say.
 """
@@ -16,6 +17,7 @@ TENANTS = ("acme", "globex", "initech")
 CLIENTS = 32
 PROMPTS = ("What is a token?", "Name a river.", "Who pays for the power, and who is paid?")
 LEAVING_FRAC = 0.1
+CLOSING_FRAC = 0.2
 RETRY_S = 0.05
 
 
@@ -58,7 +60,8 @@ class Crowd:
                 body, path = self._request()
                 is_leaving = self._draw.random() < LEAVING_FRAC
                 leave_after = self._draw.randint(1, 5) if is_leaving else None
-                seen = await connection.ask(body, path, leave_after=leave_after)
+                last = self._draw.random() < CLOSING_FRAC
+                seen = await connection.ask(body, path, leave_after=leave_after, last=last)
                 self.answers.append(Answer(tenant, bool(body["stream"]), seen))
                 if not seen.ok and not seen.left:
                     await asyncio.sleep(RETRY_S)

@@ -145,6 +145,10 @@ DAMAGE: dict[str, tuple[Callable[[Evidence], Evidence], str]] = {
         lambda e: changed(e, WAIVED, "waive", amount_pusd=-1),
         f"0x3: -1 is waived of {COST}",
     ),
+    "a whole answer is not charged": (
+        lambda e: replace(e, rows=waived_as_left(e.rows)),
+        "0x1 was seen complete and is waived: client_gone",
+    ),
     "another tenant pays": (
         lambda e: changed(e, WHOLE, "settle", tenant="globex"),
         "0x1 of acme is settled for globex",
@@ -174,6 +178,13 @@ DAMAGE: dict[str, tuple[Callable[[Evidence], Evidence], str]] = {
         f"budgets list says {3 * COST} spent and 0 held for acme",
     ),
 }
+
+
+def waived_as_left(rows: Sequence[Row]) -> list[Row]:
+    """The first request is waived as if its client had left."""
+    waive = next(row for row in rows if KINDS[row["kind"]] == "waive")
+    moved = [row for row in rows if (row["request"], KINDS[row["kind"]]) != (WHOLE, "deliver")]
+    return [*moved, {**waive, "request": WHOLE, "note": "client_gone"}]
 
 
 def after(entries: Sequence[Entry], **wrong: int) -> AccountsState:

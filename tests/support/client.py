@@ -107,13 +107,23 @@ class Connection:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def ask(self, body: object, path: str = CHAT, *, leave_after: int | None = None) -> Seen:
-        """POST a body and read the answer. ``leave_after``: close after so many pieces of content; with 0 as soon as
-        the request is sent."""
-        head = f"POST {path} HTTP/1.1\r\nhost: {self._host}\r\nauthorization: Bearer {self.key}\r\n"
+    async def ask(
+        self, body: object, path: str = CHAT, *, leave_after: int | None = None, last: bool = False
+    ) -> Seen:
+        """POST a body and read the answer.
+
+        ``leave_after``: close after so many pieces of content; with 0 as soon as the request is sent. ``last``: tell the
+        gateway that the connection ends with this answer.
+        """
         payload = body if isinstance(body, bytes) else json.dumps(body).encode()
+        head = f"POST {path} HTTP/1.1\r\nhost: {self._host}\r\nauthorization: Bearer {self.key}\r\n"
+        if last:
+            head += "connection: close\r\n"
         head += f"content-type: application/json\r\ncontent-length: {len(payload)}\r\n\r\n"
-        return await self.send(head.encode() + payload, leave_after=leave_after)
+        seen = await self.send(head.encode() + payload, leave_after=leave_after)
+        if last:
+            await self.close()
+        return seen
 
     async def get(self, path: str) -> Seen:
         head = f"GET {path} HTTP/1.1\r\nhost: {self._host}\r\nauthorization: Bearer {self.key}\r\n"

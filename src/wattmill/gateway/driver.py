@@ -263,7 +263,7 @@ class Driver:
         exchanges, self._handed_over = self._handed_over, []
         now_s = self.now_s()
         for exchange in exchanges:
-            if exchange.client.is_gone:
+            if exchange.client.is_gone and not exchange.client.took_all:
                 self.emit(policy.ClientGone(exchange.request, now_s, exchange.pieces))
             elif exchange.client.unsent_bytes:
                 waiting.append(exchange)

@@ -129,6 +129,9 @@ class ClientConnection(asyncio.Protocol):
         self._since_s = front.swept_at_s
         self.exchange: Exchange | None = None
         self.is_gone = False
+        self.took_all = False
+        """Of a connection that is gone: everything that was written to it went out before."""
+        self._is_cut = False
 
     # --- transport ---------------------------------------------------------------------------------------------------
 
@@ -142,6 +145,7 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self.is_gone = True
+        self.took_all = error is None and not self._is_cut
         self._front.connections.discard(self)
         self._line.clear()
         exchange, self.exchange = self.exchange, None
@@ -393,6 +397,7 @@ class ClientConnection(asyncio.Protocol):
 
     def cut(self) -> None:
         """Close at once, whatever is in flight."""
+        self._is_cut = True
         self._transport.abort()
 
 

@@ -28,8 +28,8 @@ class Loader:
     def load_some(self) -> int:
         """Load up to ``BATCH_ENTRIES`` entries or a little more; returns how many.
 
-        They are read as soon as they are written, maybe before the gateway's own sync has returned: a sync of ours comes
-        first, so that the database never knows of an entry that the journal could still lose.
+        They are read as soon as they are written, maybe before the gateway's own sync has returned: a sync of ours
+        comes first, so that the database never knows of an entry that the journal could still lose.
         """
         entries: list[Entry] = []
         positions: dict[int, int] = {}

@@ -18,7 +18,7 @@ from wattmill.core.money import PUSD_PER_UUSD
 from wattmill.gateway.process import SOCKET
 from wattmill.ledger.loader import Loader
 from wattmill.ledger.registry import KeyRow, NewKey, Registry, TenantRow
-from wattmill.ledger.snapshot import Snapshot, write_snapshot
+from wattmill.ledger.snapshot import Snapshot, read_snapshot, write_snapshot
 from wattmill.ledger.store import Store
 from wattmill.web.pools import roster_models, roster_pools
 
@@ -35,7 +35,7 @@ class Books:
         self.store = Store(data, write=True)
         self.registry = Registry(self.store)
         self._loader = Loader(self.store)
-        self._engine_urls: dict[str, str] = {}
+        self._engine_urls = _last_engine_urls(data)
         self._version = int(time.time() * 1000)
         self._loader.accounts.set_tenants(self.registry.active_tenants())
         self._loader.catch_up()
@@ -170,6 +170,14 @@ class Books:
     def status(self) -> dict[str, Any]:
         """What runs."""
         return {"data": str(self.data), "gateway": tell_gateway(self.data, "status")}
+
+
+def _last_engine_urls(data: Path) -> dict[str, str]:
+    """Where the engines were last: a gateway may go on using them while its books are down."""
+    try:
+        return {pool.name: pool.url for pool in read_snapshot(data).roster.pools}
+    except LedgerError:
+        return {}
 
 
 def tell_gateway(data: Path, command: str) -> dict[str, Any] | None:
