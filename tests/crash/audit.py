@@ -130,9 +130,8 @@ def _answers(requests: Mapping[int, Request], answers: Iterable[Answer]) -> list
             found.append(f"{told}, settled is {_tokens(settle)} ({settle['usage_source']})")
         elif settle["tenant"] != answer.tenant:
             found.append(f"{number:#x} of {answer.tenant} is settled for {settle['tenant']}")
-        elif waive := requests[number].entries.get("waive"):
-            if waive["note"] != "crash":
-                found.append(f"{number:#x} was seen complete and is waived: {waive['note']}")
+        elif (waive := requests[number].entries.get("waive")) and waive["note"] != "crash":
+            found.append(f"{number:#x} was seen complete and is waived: {waive['note']}")
     return found
 
 

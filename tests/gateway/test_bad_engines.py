@@ -10,7 +10,7 @@ from tests.support.factory import wait_until
 WELL = "".join(WORDS)
 HOLD, SETTLE, VOID, DELIVER = 1, 2, 3, 4
 PRICE_PUSD = PROMPT_TOKENS * INPUT_PUSD + len(WORDS) * OUTPUT_PUSD
-GAVE_UP = (503, "engine_unavailable")
+GAVE_UP = (502, "engine_failed")
 """What a client is told when an engine failed before its first byte and there is no other."""
 
 
@@ -133,7 +133,7 @@ def test_an_engine_that_breaks_costs_nobody_anything(mill: Mill, play: str, stre
     answer = mill.chat(play, stream=stream)
     assert (answer.status, answer.code) == GAVE_UP
     assert int(answer.headers["retry-after"]) > 0
-    assert_nothing_charged(mill, "engine_unavailable")
+    assert_nothing_charged(mill, "engine_failed")
     mill.assert_serves()
 
 

@@ -254,8 +254,8 @@ def test_a_retry_that_finds_no_pool_is_void() -> None:
     desk.sent()
     desk.up = dict.fromkeys(desk.up, False)
     void, reject = desk.on(EngineFailed(1, 0.0, "lost"))
-    assert void == Void(1, "a", "engine_unavailable")
-    assert error_of(reject) == "engine_unavailable"
+    assert void == Void(1, "a", "engine_failed")
+    assert error_of(reject) == "engine_failed"
 
 
 def test_after_the_first_byte_there_is_no_second_try() -> None:

@@ -112,8 +112,8 @@ class Connection:
     ) -> Seen:
         """POST a body and read the answer.
 
-        ``leave_after``: close after so many pieces of content; with 0 as soon as the request is sent. ``last``: tell the
-        gateway that the connection ends with this answer.
+        ``leave_after``: close after so many pieces of content; with 0 as soon as the request is sent.
+        ``last``: tell the gateway that the connection ends with this answer.
         """
         payload = body if isinstance(body, bytes) else json.dumps(body).encode()
         head = f"POST {path} HTTP/1.1\r\nhost: {self._host}\r\nauthorization: Bearer {self.key}\r\n"

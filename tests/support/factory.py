@@ -155,10 +155,11 @@ class Factory:
         return None
 
     def kill_child(self, name: str) -> int:
-        """SIGKILL to one child; the supervisor will start it again. Returns the process id it had."""
+        """SIGKILL to one child; the supervisor will start it again. Returns the process id it had, once it is gone."""
         pid = self.child(name)
         assert pid is not None, f"{name} is not running"
         os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: pid not in self.processes(), f"{name} is gone")
         return pid
 
     def kill_supervisor(self) -> None:
@@ -261,7 +262,8 @@ def _processes_of_session(session: int) -> list[int]:
         with contextlib.suppress(OSError):
             # pid (comm) state ppid pgrp session …; comm may hold anything, so read from the last ")"
             state, _, _, its_session = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
-            if int(its_session) == session and state not in "ZX":
+            threads = len(list((entry / "task").iterdir()))  # a zombie's may still hold its sockets
+            if int(its_session) == session and (state not in "ZX" or threads > 1):
                 found.append(int(entry.name))
     return found
 

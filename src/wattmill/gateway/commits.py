@@ -20,7 +20,7 @@ from wattmill.ledger.journal import SEGMENT_BYTES, create_segment, encode_frame
 
 MAX_GROUP = 4096
 RETRY_S = 0.25
-BUSY_GROUP = 16
+BUSY_GROUP = 4
 GATHER_S = 0.001
 """After a group of this size more are surely coming: a moment's patience makes the next one larger, and the hand-over
 between the threads, which costs more than the sync on a fast disk, rarer. A quiet gateway waits for nothing."""

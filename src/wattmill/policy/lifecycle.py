@@ -235,8 +235,9 @@ class Lifecycle:
         pool = self._router.choose(opened.model, opened.price, opened.tried, view)
         if pool is None:
             self._close(request)
-            reject = Reject(request, "engine_unavailable", otherwise, 2.0)
-            return [Void(request, opened.pool or None, "engine_unavailable"), reject]
+            error = "engine_failed" if opened.tried else "engine_unavailable"
+            reject = Reject(request, error, otherwise, 2.0)
+            return [Void(request, opened.pool or None, error), reject]
         opened.stage = SENT
         opened.pool = pool
         opened.tried = (*opened.tried, pool)
