@@ -58,7 +58,11 @@ def test_it_dies_in_the_middle_of_its_answer(tmp_path: Path, half: bytes) -> Non
 def test_it_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(books, "GATEWAY_TIMEOUT_S", 0.05)
     over = threading.Event()
-    with gateway(tmp_path, lambda _: over.wait(10) and None):
+
+    def hang(_connection: socket.socket) -> None:
+        over.wait(10)
+
+    with gateway(tmp_path, hang):
         with pytest.raises(LedgerError):
             tell_gateway(tmp_path, "reload")
         over.set()
