@@ -18,6 +18,7 @@ from wattmill.gateway.health import gauge
 from wattmill.ledger.reconcile import BEYOND, Reconciliation, Tokens, Work, reconcile, work_of
 from wattmill.ledger.snapshot import read_snapshot
 from wattmill.ledger.store import Store
+from wattmill.web.control import call
 
 REQUESTS = 2_000
 CLIENTS = 16
@@ -76,8 +77,16 @@ class Mill:
         names = ("llamacpp:requests_processing", "llamacpp:requests_deferred")
         return sum(gauge(metrics, name) or 0 for name in names)
 
+    def clients(self) -> int:
+        """Connections that the gateway has not yet seen closed. It takes new ones in order: once it has answered on
+        a new one, those before are among them."""
+        with urllib.request.urlopen(self.factory.url + "/health", timeout=30):
+            gateway = call(self.factory.data, "status")["gateway"]
+        return int(gateway["connections"])
+
     def counted(self) -> Tokens:
-        """The engine's counters once it has come to rest."""
+        """The engine's counters once gateway and engine have come to rest."""
+        wait_until(lambda: self.clients() <= 1, "the gateway has seen all clients go", 300)
         wait_until(lambda: self.at_work() == 0, "the engine has come to rest", 300)
         metrics = self.engine_metrics()
         counters = token_counters(self._engine[1], metrics)
