@@ -169,7 +169,11 @@ class Terminals:
         self._key = KEY
         self._real = dict(zip((LISTEN, CONTROL), free_addresses(2), strict=True))
         self._lay_out()
-        ours = ("WATTMILL_", "MAKE", "MFLAGS")  # a make that runs the tests is not the reader's make
+        ours = (
+            "WATTMILL_",
+            "MAKE",
+            "MFLAGS",
+        )  # a make that runs the tests is not the reader's make
         environment = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
         self._env = {**environment, "TERM": "xterm", "COLUMNS": str(COLUMNS), "NO_COLOR": "1"}
         self._first, self._second = Screen(), Screen()
