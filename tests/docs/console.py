@@ -276,6 +276,11 @@ class Terminals:
 def _recipe_of_up() -> str:
     """What ``make up`` runs once everything is installed."""
     recipe = subprocess.run(
-        ["make", "--dry-run", "up"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["make", "--no-print-directory", "--dry-run", "up"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    return recipe.stdout.strip().splitlines()[-1]
+    lines = [line for line in recipe.stdout.splitlines() if not line.startswith("make")]
+    return lines[-1]
