@@ -110,22 +110,7 @@ class Registry:
             rows = connection.execute(select(schema.tenant).order_by(schema.tenant.c.name))
             return [_tenant_row(row) for row in rows]
 
-    def active_tenants(self) -> tuple[Tenant, ...]:
-        """Those that are served, as the data plane and the accounts know them."""
-        return tuple(
-            Tenant(
-                row.name,
-                row.plan,
-                row.timezone,
-                None if row.budget_uusd is None else row.budget_uusd * PUSD_PER_UUSD,
-                row.requests_per_minute,
-                row.max_concurrency,
-            )
-            for row in self.tenants()
-            if row.active
-        )
-
-    def accounts_tenants(self) -> tuple[Tenant, ...]:
+    def every_tenant(self) -> tuple[Tenant, ...]:
         """Every tenant there ever was, as the accounts need it: with its budget and its calendar."""
         return tuple(_roster_tenant(row) for row in self.tenants())
 
@@ -252,7 +237,7 @@ class Registry:
 
     def roster(self, models: tuple[Model, ...], pools: tuple[Pool, ...], version: int) -> Roster:
         """What is in force, for the data plane. Models and pools come from the factory file."""
-        tenants = self.active_tenants()
+        tenants = tuple(_roster_tenant(row) for row in self.tenants() if row.active)
         active = {tenant.name for tenant in tenants}
         keys = tuple(
             Key(row.id, sha256, row.tenant, row.requests_per_minute, row.max_concurrency)

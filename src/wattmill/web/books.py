@@ -37,15 +37,17 @@ class Books:
         self._loader = Loader(self.store)
         self._engine_urls = _last_engine_urls(data)
         self._version = int(time.time() * 1000)
-        self._loader.accounts.set_tenants(self.registry.active_tenants())
+        self._loader.accounts.set_tenants(self.registry.every_tenant())
         self._loader.catch_up()
 
     def close(self) -> None:
         """Load what is left and let others write."""
         with self._lock:
-            if self._loader.catch_up():
-                self.publish()
-            self.store.close()
+            try:
+                if self._loader.catch_up():
+                    self.publish()
+            finally:
+                self.store.close()
 
     # --- the factory file and the snapshot ---------------------------------------------------------------------------
 
@@ -68,13 +70,12 @@ class Books:
         """Write the snapshot, have the gateway take it over, and drop journal segments that nobody needs any more."""
         with self._lock:
             self._loader.catch_up()
-            self._loader.accounts.set_tenants(self.registry.accounts_tenants())
+            self._loader.accounts.set_tenants(self.registry.every_tenant())
             self._version += 1
             factory = self.registry.factory()
             roster = self.registry.roster(
                 roster_models(factory), roster_pools(factory, self._engine_urls), self._version
             )
-            self._loader.accounts.set_tenants(roster.tenants)
             snapshot = Snapshot(roster, self._loader.accounts.state(), self._loader.positions)
             write_snapshot(self.data, snapshot)
             self._loader.retire_segments()
