@@ -1,8 +1,9 @@
 """Group commit: entries wait in line, one thread writes and syncs whatever has gathered, many share one sync.
 
-While a sync runs the next group gathers, so the group grows with the cost of a sync: a slow disk costs latency, not
-throughput. Nothing is ever dropped: when the disk refuses (full, broken), ``failing`` says why, the same entries are
-tried again, and the gateway accepts nothing new until they are down.
+The loop hands over one group at a time, at the end of a turn; while its sync runs the next one gathers. So the group
+grows with the cost of a sync and with the load: a slow disk costs latency, not throughput, and the interpreter's lock
+changes hands twice a group, however many requests share it. Nothing is ever dropped: when the disk refuses (full,
+broken), ``failing`` says why, the same entries are tried again, and the gateway accepts nothing new until they are down.
 """
 
 import asyncio
@@ -10,20 +11,16 @@ import contextlib
 import os
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from heapq import heappop, heappush
 from pathlib import Path
+from queue import SimpleQueue
 
 from wattmill.ledger.entries import Entry
 from wattmill.ledger.journal import SEGMENT_BYTES, create_segment, encode_frame
 
-MAX_GROUP = 4096
 RETRY_S = 0.25
-BUSY_GROUP = 4
-GATHER_S = 0.001
-"""After a group of this size more are surely coming: a moment's patience makes the next one larger, and the hand-over
-between the threads, which costs more than the sync on a fast disk, rarer. A quiet gateway waits for nothing."""
+CLOSE_TIMEOUT_S = 5.0
 
 
 class GroupCommit:
@@ -46,11 +43,12 @@ class GroupCommit:
         self._segment = self.number
         self._size = 0
         self._appended = 0
-        self._line: deque[Entry] = deque()
+        self._line: list[Entry] = []
         self._waiters: list[tuple[int, int, Callable[[], None]]] = []
         self._waiter_number = 0
-        self._awake = threading.Semaphore(0)
-        self._woken = False
+        self._is_busy = False
+        """A group is about to be handed over, or is in the thread."""
+        self._groups: SimpleQueue[tuple[bytes, int] | None] = SimpleQueue()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
         self._thread.start()
@@ -59,9 +57,9 @@ class GroupCommit:
         """Put an entry in line. It is durable when ``durable`` has reached the place returned."""
         self._line.append(entry)
         self._appended += 1
-        if not self._woken:
-            self._woken = True
-            self._loop.call_soon(self._awake.release)
+        if not self._is_busy:
+            self._is_busy = True
+            self._loop.call_soon(self._hand_over)
         return self._appended
 
     def when_durable(self, place: int, callback: Callable[[], None]) -> None:
@@ -75,25 +73,35 @@ class GroupCommit:
     def close(self) -> None:
         """Write and sync what is in line, as far as the disk allows, and stop."""
         self._closing = True
-        self._awake.release()
-        self._thread.join(timeout=5)
+        if self._line:
+            self._hand_over()
+        self._groups.put(None)
+        self._thread.join(CLOSE_TIMEOUT_S)
         os.close(self._descriptor)
+
+    def _hand_over(self) -> None:
+        if self._line:
+            group, self._line = self._line, []
+            self._groups.put((encode_frame(group), self._appended))
+        else:
+            self._is_busy = False
+
+    def _reached(self, place: int) -> None:
+        self.durable = place
+        waiters = self._waiters
+        while waiters and waiters[0][0] <= place:
+            heappop(waiters)[2]()
+        self._loop.call_soon(self._hand_over)
 
     # --- in the thread -----------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        written = 0
-        while not (self._closing and not self._line):
-            self._awake.acquire()
-            self._woken = False
-            while self._line:
-                group = [self._line.popleft() for _ in range(min(len(self._line), MAX_GROUP))]
-                if not self._write_until_durable(encode_frame(group)):
-                    return
-                written += len(group)
-                self._tell(written)
-                if len(group) >= BUSY_GROUP:
-                    time.sleep(GATHER_S)
+        while (group := self._groups.get()) is not None:
+            frame, place = group
+            if not self._write_until_durable(frame):
+                return
+            with contextlib.suppress(RuntimeError):  # the loop has closed: nobody waits any more
+                self._loop.call_soon_threadsafe(self._reached, place)
 
     def _write_until_durable(self, frame: bytes) -> bool:
         while True:
@@ -131,15 +139,3 @@ class GroupCommit:
         number, descriptor = create_segment(self._directory, self._segment + 1)
         os.close(self._descriptor)
         self._segment, self._descriptor, self._size = number, descriptor, 0
-
-    def _tell(self, written: int) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has closed: nobody waits any more
-            self._loop.call_soon_threadsafe(self._reached, written)
-
-    # --- back in the loop --------------------------------------------------------------------------------------------
-
-    def _reached(self, place: int) -> None:
-        self.durable = place
-        waiters = self._waiters
-        while waiters and waiters[0][0] <= place:
-            heappop(waiters)[2]()

@@ -17,12 +17,14 @@ import uvicorn
 from msgspec import Struct
 
 from wattmill.core.errors import WattmillError
+from wattmill.ledger.loader import BATCH_ENTRIES
 from wattmill.web.admin import admin_app
 from wattmill.web.books import Books
 from wattmill.web.control import CONTROL_SOCKET
 from wattmill.web.pages import pages_app
 
-LOAD_EVERY_S = 0.1
+LOAD_EVERY_S = 0.25
+"""Each load is one transaction, so fewer and larger ones are cheaper. Whoever asks the books catches up first."""
 PUBLISH_EVERY_S = 60.0
 
 
@@ -105,7 +107,7 @@ def _follow_journal(books: Books, stop: threading.Event) -> None:
     since_publish_s = 0.0
     while not stop.wait(LOAD_EVERY_S):
         try:
-            while books.load_journal() and not stop.is_set():
+            while books.load_journal() >= BATCH_ENTRIES and not stop.is_set():
                 pass
             since_publish_s += LOAD_EVERY_S
             if since_publish_s > PUBLISH_EVERY_S:
