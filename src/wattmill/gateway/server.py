@@ -47,18 +47,14 @@ class Front:
         self.draining = False
         self.swept_at_s = driver.now_s()
         """The time of the last sweep: exact enough for what is measured in seconds, and free to read."""
+        self.roster = Roster(0)
         self._keys: dict[bytes, Key] = {}
-        self._roster = Roster(0)
 
     def set_roster(self, roster: Roster) -> None:
         """Take over keys, models and all the rest."""
-        self._roster = roster
+        self.roster = roster
         self._keys = {bytes.fromhex(key.sha256): key for key in roster.keys}
         self.driver.set_roster(roster)
-
-    @property
-    def roster(self) -> Roster:
-        return self._roster
 
     def key_of(self, authorization: bytes) -> Key | None:
         """The key of a ``Bearer`` header. Looked up by hash, so timing tells nothing about a key."""
@@ -84,30 +80,18 @@ class Front:
 
 
 class _Incoming:
-    """A request while it is read."""
+    """A request that has been read."""
 
-    __slots__ = (
-        "authorization",
-        "body",
-        "error",
-        "expects_continue",
-        "head_bytes",
-        "keep_alive",
-        "method",
-        "size",
-        "url",
-    )
+    __slots__ = ("authorization", "body", "keep_alive", "method", "url")
 
-    def __init__(self) -> None:
-        self.url = b""
-        self.authorization = b""
-        self.head_bytes = 0
-        self.body: list[bytes] = []
-        self.size = 0
-        self.method = b""
-        self.keep_alive = True
-        self.expects_continue = False
-        self.error: tuple[str, str] | None = None
+    def __init__(
+        self, method: bytes, url: bytes, authorization: bytes, body: bytes, *, keep_alive: bool
+    ) -> None:
+        self.method = method
+        self.url = url
+        self.authorization = authorization
+        self.body = body
+        self.keep_alive = keep_alive
 
 
 class ClientConnection(asyncio.Protocol):
@@ -116,16 +100,32 @@ class ClientConnection(asyncio.Protocol):
     def __init__(self, front: Front) -> None:
         self._front = front
         self._transport: Any = None
+        # The request that is being read. Where the parser may put its findings straight into a list or a dict, no
+        # Python runs for them: a request has a dozen headers, and all but three are of no interest here.
+        self._url: list[bytes] = []
+        self._headers: dict[bytes, bytes] = {}
+        self._body: list[bytes] = []
+        self.on_url = self._url.append
+        self.on_header = self._headers.__setitem__
+        self.on_body = self._body.append
         self._parser = httptools.HttpRequestParser(self)
-        self._incoming: _Incoming | None = None
+        self._is_reading = False
+        self._in_head = True
+        self._authorization = b""
+        self._expects_continue = False
+        self._unfinished_bytes = 0
+        """Bytes since a head, a piece of body or a request was complete: an unfinished head or trailer."""
+        self._body_bytes = 0
+        self._body_pieces = 0
+
         self._line: list[_Incoming] = []
         self._busy = False
         self._keep_alive = True
         self._is_head = False
-        self._head_bytes = 0
-        """Bytes since a header, a piece of body or a request was complete: an unfinished header or trailer."""
-        self._in_head = True
         self._refused = False
+        self._key: Key | None = None
+        self._key_authorization = b""
+        self._key_roster: Roster | None = None
         self._since_s = front.swept_at_s
         self.exchange: Exchange | None = None
         self.is_gone = False
@@ -155,7 +155,7 @@ class ClientConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
-        self._head_bytes += len(data)
+        self._unfinished_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -164,10 +164,26 @@ class ClientConnection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._refuse("invalid_request", f"This is no HTTP/1.1 request: {error}")
             return
-        incoming = self._incoming
-        head_bytes = max(self._head_bytes, incoming.head_bytes if incoming is not None else 0)
-        if head_bytes > self._front.limits.max_header_bytes:
+        if self._is_reading or self._unfinished_bytes:
+            self._check_size()
+
+    def _check_size(self) -> None:
+        """Refuse a request that is too large already, though it is not complete."""
+        if self._in_body_piece():
+            if self._body_bytes > self._front.limits.max_body_bytes:
+                self._refuse("body_too_large", self._too_large())
+        elif self._unfinished_bytes > self._front.limits.max_header_bytes:
             self._refuse("headers_too_large", self._header_too_large())
+
+    def _in_body_piece(self) -> bool:
+        """Whether some of the body came with what was read last."""
+        pieces = self._body[self._body_pieces :]
+        if not pieces:
+            return False
+        self._body_pieces += len(pieces)
+        self._body_bytes += sum(map(len, pieces))
+        self._unfinished_bytes = 0
+        return True
 
     def pause_writing(self) -> None:
         if self.exchange is not None and self.exchange.link is not None:
@@ -189,70 +205,65 @@ class ClientConnection(asyncio.Protocol):
     # --- httptools ---------------------------------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
-        self._incoming = _Incoming()
+        self._is_reading = True
         self._since_s = self._front.swept_at_s
 
-    def on_url(self, url: bytes) -> None:
-        assert self._incoming is not None
-        self._incoming.url += url
-        self._incoming.head_bytes += len(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        assert self._incoming is not None
-        self._incoming.head_bytes += len(name) + len(value) + 4
-        lowered = name.lower()
-        if lowered == b"authorization":
-            self._incoming.authorization = value
-        elif lowered == b"content-length":
-            if value.isdigit() and int(value) > self._front.limits.max_body_bytes:
-                self._incoming.error = ("body_too_large", self._too_large())
-        elif lowered == b"expect":
-            self._incoming.expects_continue = value.lower() == b"100-continue"
-
     def on_headers_complete(self) -> None:
-        incoming = self._incoming
-        assert incoming is not None
-        incoming.method = self._parser.get_method()
-        incoming.keep_alive = self._parser.should_keep_alive()
+        headers = {name.lower(): value for name, value in self._headers.items()}
+        limits = self._front.limits
         self._in_head = False
-        self._head_bytes = 0
-        if incoming.head_bytes > self._front.limits.max_header_bytes:
-            incoming.error = ("headers_too_large", self._header_too_large())
+        self._authorization = headers.get(b"authorization", b"")
+        length = headers.get(b"content-length", b"")
+        if self._unfinished_bytes > limits.max_header_bytes and (
+            self._head_bytes() > limits.max_header_bytes
+        ):
+            self._refuse("headers_too_large", self._header_too_large())
+        elif length.isdigit() and int(length) > limits.max_body_bytes:
+            self._refuse("body_too_large", self._too_large())
         elif self._parser.should_upgrade():
-            incoming.error = ("invalid_request", "Upgrades are not supported.")
-        if incoming.error is not None:
-            self._refuse(*incoming.error)
-        elif incoming.expects_continue and not self._busy:
-            self._tell_to_continue(incoming)
+            self._refuse("invalid_request", "Upgrades are not supported.")
+        elif headers.get(b"expect", b"").lower() == b"100-continue":
+            self._expects_continue = True
+            if not self._busy:
+                self._tell_to_continue()
+        self._unfinished_bytes = 0
 
-    def _tell_to_continue(self, incoming: _Incoming) -> None:
-        incoming.expects_continue = False
+    def _head_bytes(self) -> int:
+        """What was read may be the head and much of the body: the head alone."""
+        lines = sum(len(name) + len(value) + 4 for name, value in self._headers.items())
+        return lines + sum(map(len, self._url))
+
+    def _tell_to_continue(self) -> None:
+        self._expects_continue = False
         self.write(answers.CONTINUE)
 
-    def on_body(self, body: bytes) -> None:
-        incoming = self._incoming
-        assert incoming is not None
-        self._head_bytes = 0
-        incoming.size += len(body)
-        if incoming.size > self._front.limits.max_body_bytes:
-            if incoming.error is None:
-                incoming.error = ("body_too_large", self._too_large())
-                self._refuse(*incoming.error)
-            return
-        incoming.body.append(body)
-
     def on_message_complete(self) -> None:
-        incoming, self._incoming = self._incoming, None
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        url = self._url[0] if len(self._url) == 1 else b"".join(self._url)
+        parser = self._parser
+        incoming = _Incoming(
+            parser.get_method(),
+            url,
+            self._authorization,
+            body,
+            keep_alive=parser.should_keep_alive(),
+        )
+        self._url.clear()
+        self._headers.clear()
+        self._body.clear()
+        self._is_reading = self._expects_continue = False
         self._in_head = True
-        self._head_bytes = 0
-        if incoming is None or self._refused or self.is_gone:
+        self._unfinished_bytes = self._body_bytes = self._body_pieces = 0
+        if self._refused or self.is_gone:
             return
-        if self._busy:
+        if len(body) > self._front.limits.max_body_bytes:
+            self._refuse("body_too_large", self._too_large())
+        elif self._busy:
             self._line.append(incoming)
             if len(self._line) > MAX_PIPELINED:
                 self._refuse("overloaded", "Too many requests wait on this connection.")
-            return
-        self._serve(incoming)
+        else:
+            self._serve(incoming)
 
     def _header_too_large(self) -> str:
         return f"The header is larger than {self._front.limits.max_header_bytes} bytes."
@@ -266,23 +277,23 @@ class ClientConnection(asyncio.Protocol):
         self._busy = True
         self._keep_alive = incoming.keep_alive
         self._is_head = incoming.method == b"HEAD"
-        endpoint = _ENDPOINTS.get(incoming.url.partition(b"?")[0])
+        url = incoming.url
+        endpoint = _ENDPOINTS.get(url) or _ENDPOINTS.get(url.partition(b"?")[0])
         if endpoint is None:
             self._serve_other(incoming)
             return
         if incoming.method != b"POST":
             self._answer_error("method_not_allowed", f"/v1{endpoint.path} takes POST.")
             return
-        key = self._front.key_of(incoming.authorization)
+        key = self._key_of(incoming.authorization)
         if key is None:
             self._answer_error("invalid_api_key", _no_key(incoming.authorization))
             return
         if self._front.draining:
             self._answer_error("draining", "The gateway is draining.", retry_after_s=2.0)
             return
-        body = incoming.body[0] if len(incoming.body) == 1 else b"".join(incoming.body)
         try:
-            ask = parse_ask(endpoint, body)
+            ask = parse_ask(endpoint, incoming.body)
         except BadRequest as error:
             self._answer_error("invalid_request", error.message, param=error.param)
             return
@@ -290,6 +301,14 @@ class ClientConnection(asyncio.Protocol):
             self._answer_error("invalid_request", "Streaming needs HTTP/1.1.", param="stream")
             return
         self._front.driver.arrive(self, key.id, ask)
+
+    def _key_of(self, authorization: bytes) -> Key | None:
+        """The key of a header. A connection mostly goes on with the one that it used last."""
+        roster = self._front.roster
+        if authorization != self._key_authorization or roster is not self._key_roster:
+            self._key = self._front.key_of(authorization)
+            self._key_authorization, self._key_roster = authorization, roster
+        return self._key
 
     def _serve_other(self, incoming: _Incoming) -> None:
         path = incoming.url.partition(b"?")[0].decode("latin-1")
@@ -307,7 +326,7 @@ class ClientConnection(asyncio.Protocol):
             self._answer(page(self._front))
 
     def _serve_models(self, path: str, incoming: _Incoming) -> None:
-        if self._front.key_of(incoming.authorization) is None:
+        if self._key_of(incoming.authorization) is None:
             self._answer_error("invalid_api_key", _no_key(incoming.authorization))
             return
         aliases = [model.alias for model in self._front.roster.models]
@@ -355,8 +374,8 @@ class ClientConnection(asyncio.Protocol):
         elif self._line:
             asyncio.get_running_loop().call_soon(self._serve_next)
             self._busy = True
-        elif self._incoming is not None and self._incoming.expects_continue and not self._in_head:
-            self._tell_to_continue(self._incoming)
+        elif self._expects_continue:
+            self._tell_to_continue()
 
     def _serve_next(self) -> None:
         if self._line and not self.is_gone:
@@ -382,7 +401,7 @@ class ClientConnection(asyncio.Protocol):
             return
         limits = self._front.limits
         waited_s = now_s - self._since_s
-        if self._incoming is not None or self._head_bytes:
+        if self._is_reading or self._unfinished_bytes:
             limit_s = limits.header_timeout_s if self._in_head else limits.body_timeout_s
             if waited_s > limit_s:
                 self._refuse("request_timeout", f"The request took longer than {limit_s:.0f} s.")
