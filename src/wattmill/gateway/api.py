@@ -13,10 +13,13 @@ from msgspec import Raw, Struct
 from wattmill.core.roster import Pool
 
 TEMPLATE_TOKENS = 256
-"""Room in the hold for what a chat template adds. Beyond it the JSON around each message covers its markers."""
+"""Room in the hold for what a chat template adds. Beyond it a token is at least a byte of what is put into the prompt,
+and the JSON around each message covers its markers."""
 
 BEGINNING = 256
 """As many bytes of a prompt tell what kind of value it is."""
+
+_LIST, _STRING = b'["'
 
 MAX_CHOICES = 128
 _ALSO_PROMPT = {"tools", "functions", "response_format", "suffix"}
@@ -80,19 +83,27 @@ def parse_ask(endpoint: Endpoint, body: bytes) -> Ask:
     prompt = fields.get(endpoint.prompt)
     if prompt is None:
         raise BadRequest(f"Missing required parameter: '{endpoint.prompt}'.", endpoint.prompt)
-    _check_prompt(endpoint, bytes(memoryview(prompt)[:BEGINNING]))
-    stream = endpoint.generates and _field(fields, "stream", _bool_decoder, "a boolean") is True
-    options = _field(fields, "stream_options", _options_decoder, "an object") if stream else None
-    choices = _choices(endpoint, fields) if endpoint.generates else 1
+    text = memoryview(prompt)
+    _check_prompt(endpoint, text)
+    prompt_bytes = len(text)
+    input_bound = prompt_bytes + TEMPLATE_TOKENS
+    if not _ALSO_PROMPT.isdisjoint(fields):
+        input_bound += sum(len(memoryview(fields[name])) for name in _ALSO_PROMPT & fields.keys())
+    if not endpoint.generates:
+        return Ask(endpoint, fields, model, False, False, prompt_bytes, input_bound, 0, 1)
+    stream = _field(fields, "stream", _bool_decoder, "a boolean") is True
+    wants_usage = stream and _wants_usage(fields)
+    choices = _choices(endpoint, fields)
+    output_bound = _output_bound(fields, choices)
     return Ask(
         endpoint,
         fields,
         model,
         stream,
-        options is not None and options.get("include_usage") == _TRUE,
-        len(memoryview(prompt)),
-        _input_bound(fields, prompt),
-        _output_bound(fields, choices) if endpoint.generates else 0,
+        wants_usage,
+        prompt_bytes,
+        input_bound,
+        output_bound,
         choices,
     )
 
@@ -118,44 +129,48 @@ def _field(fields: dict[str, Raw], name: str, decoder: Any, kind: str) -> Any:
         raise BadRequest(f"Invalid type for '{name}': expected {kind}.", name) from None
 
 
-def _check_prompt(endpoint: Endpoint, prompt: bytes) -> None:
-    first = prompt[:1]
+def _wants_usage(fields: dict[str, Raw]) -> bool:
+    options = _field(fields, "stream_options", _options_decoder, "an object")
+    return options is not None and options.get("include_usage") == _TRUE
+
+
+def _check_prompt(endpoint: Endpoint, prompt: memoryview) -> None:
+    first = prompt[0]
     if endpoint.prompt == "messages":
-        if first != b"[" or prompt[1:].lstrip()[:1] == b"]":
+        if first != _LIST or bytes(prompt[1:BEGINNING]).lstrip().startswith(b"]"):
             message = "Invalid type for 'messages': expected a list of messages that is not empty."
             raise BadRequest(message, "messages")
-    elif first not in (b'"', b"["):
+    elif first not in (_STRING, _LIST):
         message = f"Invalid type for '{endpoint.prompt}': expected a string or a list."
         raise BadRequest(message, endpoint.prompt)
 
 
-def _input_bound(fields: dict[str, Raw], prompt: Raw) -> int:
-    """A token is at least one byte, so the bytes of everything that is put into the prompt bound its tokens."""
-    bound = TEMPLATE_TOKENS + len(memoryview(prompt))
-    for name in _ALSO_PROMPT & fields.keys():
-        bound += len(memoryview(fields[name]))
-    return bound
-
-
 def _choices(endpoint: Endpoint, fields: dict[str, Raw]) -> int:
     """How many answers are asked for: choices times prompts."""
-    choices = max(_count(fields, "n", 1) or 1, _count(fields, "best_of", 1) or 1)
-    if choices > MAX_CHOICES:
-        raise BadRequest(f"Invalid 'n': {choices} is above the maximum of {MAX_CHOICES}.", "n")
-    prompts = _number_of_prompts(fields["prompt"]) if endpoint.prompt == "prompt" else 1
-    return choices * prompts
+    choices = 1
+    if "n" in fields or "best_of" in fields:
+        choices = max(_count(fields, "n", 1) or 1, _count(fields, "best_of", 1) or 1)
+        if choices > MAX_CHOICES:
+            message = f"Invalid 'n': {choices} is above the maximum of {MAX_CHOICES}."
+            raise BadRequest(message, "n")
+    if endpoint.prompt == "prompt":
+        choices *= _number_of_prompts(fields["prompt"])
+    return choices
 
 
 def _output_bound(fields: dict[str, Raw], choices: int) -> int | None:
     asked: int | None = None
     for name in _OUTPUT_LIMITS:
-        limit = _count(fields, name, 0)
-        if limit is not None and (asked is None or limit > asked):
-            asked = limit
-    bound = None if asked is None else asked * choices
-    if bound is not None and bound >= MAX_OUTPUT_TOKENS:
-        raise BadRequest(f"{bound} output tokens in all are out of range.", "max_tokens")
-    return bound
+        if name in fields:
+            limit = _count(fields, name, 0)
+            if limit is not None and (asked is None or limit > asked):
+                asked = limit
+    if asked is None:
+        return None
+    if asked * choices >= MAX_OUTPUT_TOKENS:
+        message = f"{asked * choices} output tokens in all are out of range."
+        raise BadRequest(message, "max_tokens")
+    return asked * choices
 
 
 def _count(fields: dict[str, Raw], name: str, least: int) -> int | None:

@@ -19,7 +19,7 @@ class _Call:
         self._status = 0
         self._body: list[bytes] = []
 
-    def on_answer_head(self, status: int, content_type: str) -> None:
+    def on_answer_head(self, status: int, content_type: bytes) -> None:
         self._status = status
 
     def on_answer_body(self, data: bytes) -> None:

@@ -3,7 +3,7 @@
 The loop hands over one group at a time, at the end of a turn; while its sync runs the next one gathers. So the group
 grows with the cost of a sync and with the load: a slow disk costs latency, not throughput, and the interpreter's lock
 changes hands twice a group, however many requests share it. Nothing is ever dropped: when the disk refuses (full,
-broken), ``failing`` says why, the same entries are tried again, and the gateway accepts nothing new until they are down.
+broken), ``failing`` says why, the same entries are tried again, and nothing new is accepted until they are down.
 """
 
 import asyncio

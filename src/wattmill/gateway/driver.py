@@ -129,7 +129,7 @@ class Driver:
         """A request with a valid key and a checked body."""
         now_s = self.now_s()
         request = next(self._numbers)
-        exchange = Exchange(self, client, request, ask, now_s)
+        exchange = Exchange(self, client, request, ask, now_s, now_s)
         self._exchanges[request] = client.exchange = exchange
         generates = ask.endpoint.generates
         self.emit(

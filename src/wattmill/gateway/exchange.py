@@ -7,6 +7,7 @@ the client before the hold is durable, nor its end before the settlement is.
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
 
 from wattmill.core.records import Usage
 from wattmill.gateway.answers import (
@@ -36,52 +37,28 @@ BYTES_PER_TOKEN_AT_MOST = 8
 """To estimate a prompt that nobody counted, on the tenant's side: real text has about four bytes a token."""
 
 
-class Exchange:
+class Exchange(Struct, eq=False):
     """A request in flight."""
 
-    __slots__ = (
-        "_body",
-        "_content_type",
-        "_driver",
-        "_head_sent",
-        "_relay",
-        "_size",
-        "_status",
-        "_waiting",
-        "abandoned",
-        "ask",
-        "client",
-        "ended",
-        "first_piece_at_s",
-        "hold_place",
-        "link",
-        "pool",
-        "request",
-        "started_at_s",
-        "touched_at_s",
-    )
-
-    def __init__(
-        self, driver: "Driver", client: "ClientConnection", request: int, ask: Ask, now_s: float
-    ) -> None:
-        self._driver = driver
-        self.client = client
-        self.request = request
-        self.ask = ask
-        self.pool = ""
-        self.link: Link | None = None
-        self.abandoned = False
-        self.hold_place = 0
-        self.ended = False
-        self.started_at_s = self.touched_at_s = now_s
-        self.first_piece_at_s: float | None = None
-        self._status = 0
-        self._content_type = ""
-        self._body: list[bytes] = []
-        self._size = 0
-        self._relay: SseRelay | None = None
-        self._head_sent = False
-        self._waiting: list[bytes] = []
+    driver: "Driver"
+    client: "ClientConnection"
+    request: int
+    ask: Ask
+    started_at_s: float
+    touched_at_s: float
+    pool: str = ""
+    link: Link | None = None
+    abandoned: bool = False
+    hold_place: int = 0
+    ended: bool = False
+    first_piece_at_s: float | None = None
+    _status: int = 0
+    _content_type: str = ""
+    _body: list[bytes] = []
+    _size: int = 0
+    _relay: SseRelay | None = None
+    _head_sent: bool = False
+    _waiting: list[bytes] = []
 
     @property
     def label(self) -> str:
@@ -95,6 +72,9 @@ class Exchange:
 
     def begin_attempt(self, pool: str) -> None:
         """Forget what an earlier engine sent."""
+        if not self.pool:
+            self.pool = pool
+            return
         self.pool = pool
         self.link = None
         self._status = 0
@@ -108,23 +88,28 @@ class Exchange:
         self._status = 400
         self._content_type = "application/json"
         self._body = [error_body("invalid_request", message, param)]
-        self._driver.emit(EngineRefused(self.request, self._driver.now_s(), 400))
+        self.driver.emit(EngineRefused(self.request, self.driver.now_s(), 400))
 
     # --- from the engine ---------------------------------------------------------------------------------------------
 
-    def on_answer_head(self, status: int, content_type: str) -> None:
+    def on_answer_head(self, status: int, content_type: bytes) -> None:
         self._status = status
-        self._content_type = content_type
-        if status == 200 and self.ask.stream:
-            if content_type.startswith("text/event-stream"):
-                self._relay = SseRelay(
-                    client_wants_usage=self.ask.wants_usage, choices=self.ask.choices
-                )
-            else:
-                self._fail(f"The engine answered a stream with {content_type or 'no type'}.")
+        if status == 200 and not self.ask.stream:
+            return
+        self._content_type = content_type.decode("latin-1")
+        if status == 200:
+            self._start_relay()
+
+    def _start_relay(self) -> None:
+        if self._content_type.startswith("text/event-stream"):
+            self._relay = SseRelay(
+                client_wants_usage=self.ask.wants_usage, choices=self.ask.choices
+            )
+        else:
+            self._fail(f"The engine answered a stream with {self._content_type or 'no type'}.")
 
     def on_answer_body(self, data: bytes) -> None:
-        self.touched_at_s = self._driver.swept_at_s
+        self.touched_at_s = self.driver.swept_at_s
         if self._relay is not None:
             self._relay_on(self._relay, data)
             return
@@ -148,7 +133,7 @@ class Exchange:
             self._fail("The engine ended its stream with an error.")
         elif relay.done:
             usage = relay.usage or self.counted(relay.pieces)
-            self._driver.emit(Finished(self.request, self._driver.now_s(), usage))
+            self.driver.emit(Finished(self.request, self.driver.now_s(), usage))
 
     def _pass_on(self, piece: bytes) -> None:
         if self._head_sent:
@@ -156,13 +141,13 @@ class Exchange:
             return
         self._waiting.append(piece)
         if len(self._waiting) == 1:
-            self._driver.when_durable(self.hold_place, self._start_stream)
+            self.driver.when_durable(self.hold_place, self._start_stream)
 
     def _start_stream(self) -> None:
         if self.ended or not self._waiting:
             return
-        now_s = self.first_piece_at_s = self._driver.now_s()
-        self._driver.emit(Streaming(self.request, now_s))
+        now_s = self.first_piece_at_s = self.driver.now_s()
+        self.driver.emit(Streaming(self.request, now_s))
         head = STREAM_HEAD % self.request
         self._head_sent = True
         self.client.write(head + chunk(b"".join(self._waiting)))
@@ -171,14 +156,14 @@ class Exchange:
     def on_answer_end(self) -> None:
         if self.abandoned or self.ended:
             return
-        now_s = self._driver.now_s()
+        now_s = self.driver.now_s()
         if self._relay is not None:
             if not self._relay.done:
                 self._fail("The engine's stream ended before its end.")
         elif self._status == 200:
             self._finish_whole(now_s)
         elif 400 <= self._status < 500 and self._status not in (401, 403, 408, 429):
-            self._driver.emit(EngineRefused(self.request, now_s, self._status))
+            self.driver.emit(EngineRefused(self.request, now_s, self._status))
         else:
             self._fail(f"The engine answered with status {self._status}{self._engines_words()}.")
 
@@ -188,7 +173,7 @@ class Exchange:
         return f": {message[:MAX_QUOTED]}" if message else ""
 
     def _finish_whole(self, now_s: float) -> None:
-        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        body = b"".join(self._body)
         try:
             usage = usage_of_answer(body, generates=self.ask.endpoint.generates)
         except UsageMismatch:
@@ -196,15 +181,15 @@ class Exchange:
         except (msgspec.DecodeError, UnicodeDecodeError):
             self._fail("The engine's answer is no JSON object.")
             return
-        self._driver.emit(Finished(self.request, now_s, usage or self.counted(0)))
+        self.driver.emit(Finished(self.request, now_s, usage or self.counted(0)))
 
     def on_link_lost(self, reason: str) -> None:
         self._fail(reason)
 
     def _fail(self, reason: str) -> None:
-        self._driver.stop_engine(self)
+        self.driver.stop_engine(self)
         self.abandoned = False
-        self._driver.emit(EngineFailed(self.request, self._driver.now_s(), reason))
+        self.driver.emit(EngineFailed(self.request, self.driver.now_s(), reason))
 
     def counted(self, pieces: int) -> Usage:
         """Our own count, where the engine gave none: never more than was delivered."""
@@ -228,11 +213,11 @@ class Exchange:
     def deliver_end(self) -> None:
         """Give the client the end of its answer."""
         self.ended = True
-        self._driver.release(self)
+        self.driver.release(self)
         if self._relay is not None:
             self.client.write(self._end_of_stream(self._relay))
         elif self._status == 200:
-            body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+            body = b"".join(self._body)
             self.client.write(JSON_ANSWER % (len(body), self.request, body))
         else:
             kind = self._content_type or "application/json"
@@ -251,7 +236,7 @@ class Exchange:
     def reject(self, code: str, message: str, retry_after_s: float | None) -> None:
         """Tell the client no, or that its stream ends here."""
         self.ended = True
-        self._driver.release(self)
+        self.driver.release(self)
         if self._head_sent:
             self.client.write(chunk(error_frame(code, message)) + LAST_CHUNK)
             self.client.end_exchange(self, close=True)
@@ -262,4 +247,4 @@ class Exchange:
     def drop(self) -> None:
         """The client is gone and nothing is owed to it any more."""
         self.ended = True
-        self._driver.release(self)
+        self.driver.release(self)

@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 import httptools
 
 from wattmill.core.roster import Pool
+from wattmill.gateway.headers import CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING, find_header
 
 Connect = Callable[[SplitResult, Callable[[], asyncio.Protocol]], Awaitable[Any]]
 MAX_IDLE = 1024
@@ -32,7 +33,7 @@ class Answer(Protocol):
     link: "Link | None"
     abandoned: bool
 
-    def on_answer_head(self, status: int, content_type: str) -> None: ...
+    def on_answer_head(self, status: int, content_type: bytes) -> None: ...
     def on_answer_body(self, data: bytes) -> None: ...
     def on_answer_end(self) -> None: ...
     def on_link_lost(self, reason: str) -> None: ...
@@ -60,8 +61,10 @@ class Link(asyncio.Protocol):
         self._engine = engine
         self._transport: Any = None
         self._answer: Answer | None = None
+        # The parser puts headers and chunks where they belong: no Python runs for them, however small they are.
+        self._headers: dict[bytes, bytes] = {}
         self._body: list[bytes] = []
-        # The parser hands each chunk straight to the list: no Python runs for it, however small an engine makes them.
+        self.on_header = self._headers.__setitem__
         self.on_body = self._body.append
         self._parser = httptools.HttpResponseParser(self)
         self._ended = False
@@ -71,20 +74,18 @@ class Link(asyncio.Protocol):
         self.idle_since_s = 0.0
         self._sent_at_s = 0.0
         self._head_seen = False
-        self._content_type = ""
         self._request: bytes = b""
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
 
-    def send(self, answer: Answer, request: bytes) -> None:
+    def send(self, answer: Answer, request: bytes, now_s: float) -> None:
         self._answer = answer
         self._request = request
         self._ended = self._head_seen = False
-        self._content_type = ""
+        self._headers.clear()
         self._used += 1
-        if self._used > 1:
-            self._sent_at_s = self._engine.loop.time()
+        self._sent_at_s = now_s
         self._transport.write(request)
 
     def carries(self, answer: Answer) -> bool:
@@ -124,9 +125,10 @@ class Link(asyncio.Protocol):
         if self._answer is not answer:
             self._body.clear()
             return
-        if self._body:
-            body = b"".join(self._body)
-            self._body.clear()
+        pieces = self._body
+        if pieces:
+            body = b"".join(pieces)
+            pieces.clear()
             answer.on_answer_body(body)
         if self._ended:
             self._finish(answer)
@@ -165,25 +167,22 @@ class Link(asyncio.Protocol):
 
     # --- httptools ---------------------------------------------------------------------------------------------------
 
-    _ends_with_connection = False
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        lowered = name.lower()
-        if lowered == b"content-type":
-            self._content_type = value.decode("latin-1")
-        elif lowered in (b"content-length", b"transfer-encoding"):
-            self._ends_with_connection = False
-
-    def on_message_begin(self) -> None:
-        self._ends_with_connection = True
-
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
         if status < 200:
+            self._headers.clear()
             return
         self._head_seen = True
         assert self._answer is not None
-        self._answer.on_answer_head(status, self._content_type)
+        self._answer.on_answer_head(status, find_header(self._headers, CONTENT_TYPE))
+
+    @property
+    def _ends_with_connection(self) -> bool:
+        """Whether the answer has neither a length nor chunks: then the end of the connection is its end."""
+        return not (
+            find_header(self._headers, CONTENT_LENGTH)
+            or find_header(self._headers, TRANSFER_ENCODING)
+        )
 
     def on_message_complete(self) -> None:
         if self._head_seen:
@@ -226,12 +225,12 @@ class EngineLinks:
 
     def send(self, answer: Answer, request: bytes) -> None:
         """Send on an idle connection or a new one. Everything that follows comes back through ``answer``."""
-        fresh_s = self.loop.time() - MAX_IDLE_S
+        now_s = self.loop.time()
         while self._idle:
             link = self._idle.pop()
-            if link.is_usable and link.idle_since_s > fresh_s:
+            if link.is_usable and link.idle_since_s > now_s - MAX_IDLE_S:
                 answer.link = link
-                link.send(answer, request)
+                link.send(answer, request, now_s)
                 return
             link.drop()
         task = self.loop.create_task(self._open(answer, request))
@@ -250,7 +249,7 @@ class EngineLinks:
             link.drop()
             return
         answer.link = link
-        link.send(answer, request)
+        link.send(answer, request, self.loop.time())
 
     def abort(self, answer: Answer) -> None:
         """Stop the engine's work on an answer by closing its connection. Nothing more comes back."""

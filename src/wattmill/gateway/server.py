@@ -18,6 +18,7 @@ from wattmill.gateway import answers
 from wattmill.gateway.api import ENDPOINTS, BadRequest, parse_ask
 from wattmill.gateway.driver import Driver
 from wattmill.gateway.exchange import Exchange
+from wattmill.gateway.headers import AUTHORIZATION, CONTENT_LENGTH, EXPECT, find_header
 
 MAX_PIPELINED = 16
 _ENDPOINTS = {path.encode(): endpoint for path, endpoint in ENDPOINTS.items()}
@@ -79,19 +80,26 @@ class Front:
             connection.check_time(now_s)
 
 
-class _Incoming:
+class _Incoming(Struct, gc=False):
     """A request that has been read."""
 
-    __slots__ = ("authorization", "body", "keep_alive", "method", "url")
+    method: bytes
+    url: bytes
+    authorization: bytes
+    body: bytes
+    keep_alive: bool
 
-    def __init__(
-        self, method: bytes, url: bytes, authorization: bytes, body: bytes, *, keep_alive: bool
-    ) -> None:
-        self.method = method
-        self.url = url
-        self.authorization = authorization
-        self.body = body
-        self.keep_alive = keep_alive
+
+class _Unfinished:
+    """What is known of a request that comes in several reads."""
+
+    __slots__ = ("body_bytes", "body_pieces", "expects_continue", "head_checked")
+
+    def __init__(self) -> None:
+        self.head_checked = False
+        self.expects_continue = False
+        self.body_bytes = 0
+        self.body_pieces = 0
 
 
 class ClientConnection(asyncio.Protocol):
@@ -100,8 +108,8 @@ class ClientConnection(asyncio.Protocol):
     def __init__(self, front: Front) -> None:
         self._front = front
         self._transport: Any = None
-        # The request that is being read. Where the parser may put its findings straight into a list or a dict, no
-        # Python runs for them: a request has a dozen headers, and all but three are of no interest here.
+        # The request that is being read. The parser puts its findings straight into lists and a dict, and no Python
+        # runs for them: a request has a dozen headers, and all but three are of no interest here.
         self._url: list[bytes] = []
         self._headers: dict[bytes, bytes] = {}
         self._body: list[bytes] = []
@@ -109,14 +117,11 @@ class ClientConnection(asyncio.Protocol):
         self.on_header = self._headers.__setitem__
         self.on_body = self._body.append
         self._parser = httptools.HttpRequestParser(self)
-        self._is_reading = False
         self._in_head = True
-        self._authorization = b""
-        self._expects_continue = False
         self._unfinished_bytes = 0
         """Bytes since a head, a piece of body or a request was complete: an unfinished head or trailer."""
-        self._body_bytes = 0
-        self._body_pieces = 0
+        self._unfinished: _Unfinished | None = None
+        """Set when a request was not complete with the first read."""
 
         self._line: list[_Incoming] = []
         self._busy = False
@@ -164,26 +169,48 @@ class ClientConnection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._refuse("invalid_request", f"This is no HTTP/1.1 request: {error}")
             return
-        if self._is_reading or self._unfinished_bytes:
-            self._check_size()
+        if self._unfinished_bytes:
+            self._check_unfinished()
 
-    def _check_size(self) -> None:
+    def _check_unfinished(self) -> None:
         """Refuse a request that is too large already, though it is not complete."""
-        if self._in_body_piece():
-            if self._body_bytes > self._front.limits.max_body_bytes:
-                self._refuse("body_too_large", self._too_large())
+        unfinished = self._unfinished
+        if unfinished is None:
+            unfinished = self._unfinished = _Unfinished()
+            self._since_s = self._front.swept_at_s
+        if not self._in_head and not unfinished.head_checked:
+            unfinished.head_checked = True
+            self._check_head(unfinished)
+            self._unfinished_bytes = 0
+        pieces = self._body[unfinished.body_pieces :]
+        if pieces:
+            unfinished.body_pieces += len(pieces)
+            unfinished.body_bytes += sum(map(len, pieces))
+            self._unfinished_bytes = 0
+        if unfinished.body_bytes > self._front.limits.max_body_bytes:
+            self._refuse("body_too_large", self._too_large())
         elif self._unfinished_bytes > self._front.limits.max_header_bytes:
             self._refuse("headers_too_large", self._header_too_large())
 
-    def _in_body_piece(self) -> bool:
-        """Whether some of the body came with what was read last."""
-        pieces = self._body[self._body_pieces :]
-        if not pieces:
-            return False
-        self._body_pieces += len(pieces)
-        self._body_bytes += sum(map(len, pieces))
-        self._unfinished_bytes = 0
-        return True
+    def _check_head(self, unfinished: _Unfinished) -> None:
+        """The head is there, the body is not, or not all of it."""
+        length = find_header(self._headers, CONTENT_LENGTH)
+        if self._head_bytes() > self._front.limits.max_header_bytes:
+            self._refuse("headers_too_large", self._header_too_large())
+        elif length.isdigit() and int(length) > self._front.limits.max_body_bytes:
+            self._refuse("body_too_large", self._too_large())
+        elif find_header(self._headers, EXPECT).lower() == b"100-continue":
+            unfinished.expects_continue = True
+            if not self._busy:
+                self._tell_to_continue(unfinished)
+
+    def _head_bytes(self) -> int:
+        lines = sum(len(name) + len(value) + 4 for name, value in self._headers.items())
+        return lines + sum(map(len, self._url))
+
+    def _tell_to_continue(self, unfinished: _Unfinished) -> None:
+        unfinished.expects_continue = False
+        self.write(answers.CONTINUE)
 
     def pause_writing(self) -> None:
         if self.exchange is not None and self.exchange.link is not None:
@@ -204,59 +231,35 @@ class ClientConnection(asyncio.Protocol):
 
     # --- httptools ---------------------------------------------------------------------------------------------------
 
-    def on_message_begin(self) -> None:
-        self._is_reading = True
-        self._since_s = self._front.swept_at_s
-
     def on_headers_complete(self) -> None:
-        headers = {name.lower(): value for name, value in self._headers.items()}
-        limits = self._front.limits
         self._in_head = False
-        self._authorization = headers.get(b"authorization", b"")
-        length = headers.get(b"content-length", b"")
-        if self._unfinished_bytes > limits.max_header_bytes and (
-            self._head_bytes() > limits.max_header_bytes
-        ):
-            self._refuse("headers_too_large", self._header_too_large())
-        elif length.isdigit() and int(length) > limits.max_body_bytes:
-            self._refuse("body_too_large", self._too_large())
-        elif self._parser.should_upgrade():
-            self._refuse("invalid_request", "Upgrades are not supported.")
-        elif headers.get(b"expect", b"").lower() == b"100-continue":
-            self._expects_continue = True
-            if not self._busy:
-                self._tell_to_continue()
-        self._unfinished_bytes = 0
-
-    def _head_bytes(self) -> int:
-        """What was read may be the head and much of the body: the head alone."""
-        lines = sum(len(name) + len(value) + 4 for name, value in self._headers.items())
-        return lines + sum(map(len, self._url))
-
-    def _tell_to_continue(self) -> None:
-        self._expects_continue = False
-        self.write(answers.CONTINUE)
 
     def on_message_complete(self) -> None:
-        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        url = self._url[0] if len(self._url) == 1 else b"".join(self._url)
-        parser = self._parser
+        parser, limits = self._parser, self._front.limits
+        body = b"".join(self._body)
+        authorization = find_header(self._headers, AUTHORIZATION)
         incoming = _Incoming(
             parser.get_method(),
-            url,
-            self._authorization,
+            b"".join(self._url),
+            authorization,
             body,
-            keep_alive=parser.should_keep_alive(),
+            parser.should_keep_alive(),
         )
+        is_large = self._unfinished_bytes > limits.max_header_bytes
+        head_bytes = self._head_bytes() if is_large and self._unfinished is None else 0
         self._url.clear()
         self._headers.clear()
         self._body.clear()
-        self._is_reading = self._expects_continue = False
         self._in_head = True
-        self._unfinished_bytes = self._body_bytes = self._body_pieces = 0
+        self._unfinished_bytes = 0
+        self._unfinished = None
         if self._refused or self.is_gone:
             return
-        if len(body) > self._front.limits.max_body_bytes:
+        if parser.should_upgrade():
+            self._refuse("invalid_request", "Upgrades are not supported.")
+        elif head_bytes > limits.max_header_bytes:
+            self._refuse("headers_too_large", self._header_too_large())
+        elif len(body) > limits.max_body_bytes:
             self._refuse("body_too_large", self._too_large())
         elif self._busy:
             self._line.append(incoming)
@@ -374,8 +377,8 @@ class ClientConnection(asyncio.Protocol):
         elif self._line:
             asyncio.get_running_loop().call_soon(self._serve_next)
             self._busy = True
-        elif self._expects_continue:
-            self._tell_to_continue()
+        elif self._unfinished is not None and self._unfinished.expects_continue:
+            self._tell_to_continue(self._unfinished)
 
     def _serve_next(self) -> None:
         if self._line and not self.is_gone:
@@ -401,7 +404,7 @@ class ClientConnection(asyncio.Protocol):
             return
         limits = self._front.limits
         waited_s = now_s - self._since_s
-        if self._is_reading or self._unfinished_bytes:
+        if self._unfinished is not None:
             limit_s = limits.header_timeout_s if self._in_head else limits.body_timeout_s
             if waited_s > limit_s:
                 self._refuse("request_timeout", f"The request took longer than {limit_s:.0f} s.")

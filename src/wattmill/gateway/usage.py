@@ -21,6 +21,9 @@ class _Details(Struct):
     image_tokens: int | None = None
 
 
+_NO_DETAILS = _Details()
+
+
 class EngineUsage(Struct):
     """The ``usage`` object of an answer."""
 
@@ -79,26 +82,19 @@ def disjoint(usage: EngineUsage, *, generates: bool) -> Usage | None:
         completion = 0
     if prompt is None or completion is None:
         return None
-    details_in = usage.prompt_tokens_details or _Details()
-    details_out = usage.completion_tokens_details or _Details()
+    details_in = usage.prompt_tokens_details or _NO_DETAILS
+    details_out = usage.completion_tokens_details or _NO_DETAILS
     cached = details_in.cached_tokens or 0
     cache_write = details_in.cache_write_tokens or 0
     audio_in = details_in.audio_tokens or 0
     image_in = details_in.image_tokens or 0
     reasoning = details_out.reasoning_tokens or usage.reasoning_tokens or 0
     audio_out = details_out.audio_tokens or 0
-    result = Usage(
-        input_uncached=prompt - cached - cache_write - audio_in - image_in,
-        input_cached=cached,
-        cache_write=cache_write,
-        output_text=completion - reasoning - audio_out,
-        output_reasoning=reasoning,
-        audio_in=audio_in,
-        audio_out=audio_out,
-        image_in=image_in,
-    )
-    if min(result.meters) < 0 or max(prompt, completion) > MAX_COUNT:
+    uncached = prompt - cached - cache_write - audio_in - image_in
+    text = completion - reasoning - audio_out
+    least = min(uncached, cached, cache_write, text, reasoning, audio_in, audio_out, image_in)
+    if least < 0 or prompt > MAX_COUNT or completion > MAX_COUNT:
         raise UsageMismatch(
             f"{prompt} prompt and {completion} completion tokens do not cover {usage}"
         )
-    return result
+    return Usage(uncached, cached, cache_write, text, reasoning, audio_in, audio_out, image_in)

@@ -4,7 +4,9 @@ The data plane asks it before each request, the books keep one beside the databa
 snapshot and the journal: always by ``apply``, so the three cannot disagree.
 """
 
+from collections.abc import Callable
 from copy import copy
+from typing import Any
 
 from msgspec import Struct
 
@@ -40,6 +42,13 @@ class Accounts:
         self._unconfirmed = {settle.request: settle for settle in state.unconfirmed}
         self._timezones: dict[str, str] = {}
         self._budgets: dict[str, int | None] = {}
+        self._folds: dict[type, Callable[[Any], bool]] = {
+            Hold: self._hold,
+            Settle: self._settle,
+            Deliver: self._deliver,
+            Void: self._void,
+            Waive: self._waive,
+        }
 
     def set_tenants(self, tenants: tuple[Tenant, ...]) -> None:
         """Take over budgets and time zones; balances stay."""
@@ -96,17 +105,10 @@ class Accounts:
 
     def apply(self, entry: Entry) -> bool:
         """Fold one entry in. ``False``, and nothing changes, when the request had already ended that way or another."""
-        if type(entry) is Hold:
-            return self._hold(entry)
-        if type(entry) is Settle:
-            return self._settle(entry)
-        if type(entry) is Deliver:
-            return self._unconfirmed.pop(entry.request, None) is not None
-        if type(entry) is Void:
-            return self._release(entry.request) is not None
-        if type(entry) is Waive:
-            return self._waive(entry)
-        raise LedgerError(f"{entry!r} is no entry")
+        fold = self._folds.get(type(entry))
+        if fold is None:
+            raise LedgerError(f"{entry!r} is no entry")
+        return fold(entry)
 
     def _hold(self, hold: Hold) -> bool:
         if hold.request in self._open:
@@ -127,6 +129,12 @@ class Accounts:
         self._charge(settle.tenant, settle.held_at_s, settle.amount_pusd)
         self._unconfirmed[settle.request] = settle
         return True
+
+    def _deliver(self, deliver: Deliver) -> bool:
+        return self._unconfirmed.pop(deliver.request, None) is not None
+
+    def _void(self, void: Void) -> bool:
+        return self._release(void.request) is not None
 
     def _waive(self, waive: Waive) -> bool:
         settle = self._unconfirmed.pop(waive.request, None)

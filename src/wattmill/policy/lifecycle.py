@@ -18,6 +18,8 @@ An event that a stage does not wait for does nothing there. ``ClientGone`` count
 from collections.abc import Callable
 from typing import Any
 
+from msgspec import Struct
+
 from wattmill.core.records import Price, Usage
 from wattmill.core.roster import Key, Model, Roster, Tenant
 from wattmill.policy.events import (
@@ -76,41 +78,23 @@ class _Caller:
         self.allowances = allowances
 
 
-class _Open:
+class _Open(Struct, eq=False):
     """A request that has not ended."""
 
-    __slots__ = (
-        "caller",
-        "client_gone",
-        "limited",
-        "model",
-        "on_pool",
-        "output_bound",
-        "pool",
-        "price",
-        "prompt_bound",
-        "received",
-        "stage",
-        "stream",
-        "tried",
-        "unprefilled",
-    )
-
-    def __init__(self, caller: _Caller, model: Model, price: Price, event: Arrived) -> None:
-        self.caller = caller
-        self.model = model
-        self.price = price
-        self.stream = event.stream
-        self.prompt_bound = event.input_bound
-        self.output_bound = _output_bound(event, model)
-        self.stage = HOLDING
-        self.pool = ""
-        self.tried: tuple[str, ...] = ()
-        self.unprefilled = 0
-        self.client_gone = False
-        self.received = False
-        self.limited = True
-        self.on_pool = False
+    caller: _Caller
+    model: Model
+    price: Price
+    stream: bool
+    prompt_bound: int
+    output_bound: int
+    stage: str = HOLDING
+    pool: str = ""
+    tried: tuple[str, ...] = ()
+    unprefilled: int = 0
+    client_gone: bool = False
+    received: bool = False
+    limited: bool = True
+    on_pool: bool = False
 
 
 class Lifecycle:
@@ -188,8 +172,11 @@ class Lifecycle:
             return [refusal]
         for allowance in caller.allowances:
             allowance.enter(event.at_s)
-        opened = self._open[event.request] = _Open(caller, model, price, event)
-        amount = worst_case(opened.prompt_bound, opened.output_bound, price)
+        output_bound = _output_bound(event, model)
+        self._open[event.request] = _Open(
+            caller, model, price, event.stream, event.input_bound, output_bound
+        )
+        amount = worst_case(event.input_bound, output_bound, price)
         return [Hold(event.request, tenant.name, caller.key.id, model.alias, price.version, amount)]
 
     def _no_such_model(self, name: str) -> str:
@@ -361,8 +348,7 @@ def _over_limit(event: Arrived, caller: _Caller) -> Reject | None:
             allowed = allowance.max_concurrency
             message = f"Limit of {allowed} requests at a time reached for {allowance.name}."
             return Reject(event.request, "concurrency_limit", message, 1.0)
-    for allowance in caller.allowances:
-        wait_s = allowance.wait_s(event.at_s)
+        wait_s = 0.0 if allowance.per_minute is None else allowance.wait_s(event.at_s)
         if wait_s:
             message = (
                 f"Limit of {allowance.per_minute} requests per minute reached for {allowance.name}."

@@ -1,7 +1,6 @@
 """What a quantity costs under a price. Exact: tokens × µUSD per million tokens is a whole number of pUSD."""
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 
 from wattmill.core.records import Price, Usage
 
@@ -22,20 +21,15 @@ def rate(usage: Usage, price: Price) -> int:
 
 def worst_case(input_tokens: int, output_tokens: int, price: Price) -> int:
     """The most, in pUSD, that a request of at most so many tokens can cost: the dearest meter of each side."""
-    dearest_input, dearest_output = _dearest(price)
-    return input_tokens * dearest_input + output_tokens * dearest_output
-
-
-@lru_cache(maxsize=4096)
-def _dearest(price: Price) -> tuple[int, int]:
-    inputs = (
+    dearest_input = max(
         price.input_uncached,
         price.input_cached,
         price.cache_write,
         price.audio_in,
         price.image_in,
     )
-    return max(inputs), max(price.output_text, price.output_reasoning, price.audio_out)
+    dearest_output = max(price.output_text, price.output_reasoning, price.audio_out)
+    return input_tokens * dearest_input + output_tokens * dearest_output
 
 
 def price_lists(versions: Iterable[Price]) -> dict[str, list[Price]]:
