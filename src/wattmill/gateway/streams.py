@@ -14,6 +14,10 @@ _MENTIONS_USAGE = b'"usage":'
 _MENTIONS_PROGRESS = b'"prompt_progress"'
 _END_BYTES = 64
 """The end of a stream stands within the last bytes of what arrives with it."""
+_END_OF_OBJECT = b"}\n\n"
+"""How a frame with a JSON object ends; what is inside one has no line ends."""
+_BEGINNING_BYTES = 1024
+"""The frames that name a role, one for each choice, stand within so many bytes each."""
 _NAMES_ROLE = b'"role":"assistant"'
 _NAMES_FINISH = b'"finish_reason":"'
 MAX_FRAME_BYTES = 8 * 2**20
@@ -109,7 +113,7 @@ class SseRelay:
             usage = data.find(_MENTIONS_USAGE, usage + 8)
         mentions = [usage, data.find(DONE, -_END_BYTES)]
         if self.frames < 2:
-            mentions.append(data.find(_MENTIONS_PROGRESS))
+            mentions.append(data.find(_MENTIONS_PROGRESS, 0, _BEGINNING_BYTES))
         return min((at for at in mentions if at >= 0), default=None)
 
     def _split_off_end(self, data: bytes, mention: int) -> bytes:
@@ -124,8 +128,8 @@ class SseRelay:
     def _note(self, data: bytes) -> None:
         """Count what is passed on; a comment that keeps the line open is no frame of an answer."""
         if self.frames < 2 * self._choices:
-            self._roles += data.count(_NAMES_ROLE)
-        self.frames += data.count(b"\ndata:") + data.startswith(b"data:")
+            self._roles += data.count(_NAMES_ROLE, 0, _BEGINNING_BYTES * self._choices)
+        self.frames += data.count(_END_OF_OBJECT)
         self._last = data
 
     def _sort(self, data: bytes) -> bytes:
