@@ -167,6 +167,14 @@ class Factory:
         self._running.kill()
         self._running.wait()
 
+    def succeed(self) -> None:
+        """Start it again after ``kill_supervisor``, while children of the dead one may still be at work."""
+        stdout = self._running.stdout
+        assert stdout is not None
+        stdout.close()
+        self._process = None
+        self.start()
+
     def wait_for_new_child(self, name: str, old: int) -> int:
         """Wait until the supervisor has started a child again."""
         wait_until(lambda: self.child(name) not in (None, old), f"{name} is started again")
@@ -200,6 +208,10 @@ class Factory:
     def key(self, tenant: str, **limits: int) -> str:
         """A new key of a tenant, as ``wattmill keys create`` makes one."""
         return str(control.call(self.data, "create_key", tenant=tenant, **limits)["key"])
+
+    def in_flight(self) -> int:
+        """Requests that the gateway has not ended."""
+        return int(control.call(self.data, "status")["gateway"]["in_flight"])
 
     def said(self) -> str:
         """What ``wattmill up`` said last on standard error, over all its starts."""

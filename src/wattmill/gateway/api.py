@@ -34,6 +34,7 @@ _bool_decoder = msgspec.json.Decoder(bool | None)
 _list_decoder = msgspec.json.Decoder(list[Raw])
 _options_decoder = msgspec.json.Decoder(dict[str, Raw] | None)
 _TRUE = Raw(b"true")
+_USAGE_OPTIONS = Raw(b'{"include_usage":true}')
 
 
 class Endpoint(Struct, frozen=True):
@@ -190,6 +191,12 @@ def _number_of_prompts(prompt: Raw) -> int:
     return 1 if is_one_prompt_of_tokens else max(len(items), 1)
 
 
+def _with_usage(options: Raw | None) -> Raw:
+    """The client's stream options, and usage asked for."""
+    given = None if options is None else _options_decoder.decode(options)
+    return Raw(_encode({**given, "include_usage": _TRUE})) if given else _USAGE_OPTIONS
+
+
 @lru_cache(maxsize=1024)
 def _as_json(text: str) -> Raw:
     return Raw(_encode(text))
@@ -200,8 +207,7 @@ def engine_body(ask: Ask, pool: Pool, max_output_tokens: int | None) -> bytes:
     fields = dict(ask.fields)
     fields["model"] = _as_json(pool.served_model)
     if ask.stream:
-        options = _options_decoder.decode(fields.get("stream_options") or Raw(b"null")) or {}
-        fields["stream_options"] = Raw(_encode({**options, "include_usage": _TRUE}))
+        fields["stream_options"] = _with_usage(fields.get("stream_options"))
         if pool.engine == "llama.cpp":
             fields["return_progress"] = _TRUE
     if max_output_tokens and ask.endpoint.generates and ask.output_bound is None:

@@ -1,12 +1,15 @@
 """The embedded engine: llama.cpp in a child process, so that its death is not ours.
 
 ``python -m wattmill.gateway.embedded`` reads its settings as JSON from the first line of its standard input, serves
-llama.cpp's own HTTP interface on loopback, and ends when that input ends (its parent is gone).
+llama.cpp's own HTTP interface on loopback, and ends when that input ends (its parent is gone) and the gateway has its
+last answers.
 """
 
 import os
 import signal
 import sys
+import time
+import urllib.request
 
 import msgspec
 from msgspec import Struct
@@ -16,6 +19,11 @@ HOST_CACHE_MIB = 256
 
 SPARE_HTTP_THREADS = 120
 """A connection holds one of its threads; with fewer than our connections, requests wait for seconds."""
+
+
+DRAIN_S = 30.0
+"""How long answers that are being made when the parent goes may take: as long as the gateway waits for them."""
+IDLE_LOOKS, LOOK_EVERY_S = 5, 0.1
 
 
 class Settings(Struct, frozen=True):
@@ -54,6 +62,22 @@ def start(settings: Settings) -> object:
     return xllamacpp.Server(params)
 
 
+def _wait_until_idle(port: int) -> None:
+    """Until several looks in a row found no slot at work, or the time is over."""
+    idle, deadline_s = 0, time.monotonic() + DRAIN_S
+    while idle < IDLE_LOOKS and time.monotonic() < deadline_s:
+        idle = 0 if _is_at_work(port) else idle + 1
+        time.sleep(LOOK_EVERY_S)
+
+
+def _is_at_work(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/slots", timeout=DRAIN_S) as answer:
+            return any(slot["is_processing"] for slot in msgspec.json.decode(answer.read()))
+    except OSError:
+        return False
+
+
 def main() -> int:
     """Serve until the parent goes or says stop."""
     line = b""
@@ -71,6 +95,7 @@ def main() -> int:
         return 2
     while os.read(0, 4096):
         pass
+    _wait_until_idle(settings.port)
     # Not by way of llama.cpp's own shutdown: it stops working at once and then waits for its connections to close,
     # while the gateway waits on them for answers.
     os._exit(0)

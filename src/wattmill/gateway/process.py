@@ -24,11 +24,15 @@ from wattmill.gateway.health import HealthWatch
 from wattmill.gateway.links import open_socket
 from wattmill.gateway.server import ClientConnection, Front, Limits
 from wattmill.ledger.book import Book
+from wattmill.ledger.locks import take_lock
 from wattmill.ledger.snapshot import JOURNAL, read_snapshot, recover
 from wattmill.policy import events as policy
 from wattmill.policy.replay import Step, encode_step
 
 SOCKET = "gateway.sock"
+LOCK = "gateway.lock"
+DRAIN_MARGIN_S = 5.0
+"""How much longer than its drain a gateway may take to end."""
 log = logging.getLogger("wattmill.gateway")
 
 
@@ -47,13 +51,20 @@ class Settings(Struct, frozen=True):
 
 
 class Gateway:
-    """One running gateway."""
+    """One running gateway, the only one on its folder: recovery ends whatever another had accepted and not answered,
+    so the gateway of a factory that died must have drained before."""
 
     def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
         self._settings = settings
         self._loop = loop
         self._data = Path(settings.data)
         self._stop = asyncio.Event()
+        self._lock = take_lock(
+            self._data / LOCK,
+            "another gateway is at work",
+            hint="a factory is running there, or its gateway still answers what it had accepted",
+            wait_s=settings.drain_timeout_s + DRAIN_MARGIN_S,
+        )
         self._record = _open_record(settings.record)
         clock = SystemClock()
         snapshot, accounts = recover(self._data)
@@ -110,6 +121,7 @@ class Gateway:
         self._journal.close()
         if self._record is not None:
             self._record.close()
+        os.close(self._lock)
 
     async def _sweep(self) -> None:
         while True:

@@ -171,5 +171,7 @@ class SseRelay:
 
 def _payload(frame: bytes) -> bytes:
     """The data of a frame; other fields and comments may stand before it."""
-    start = 0 if frame.startswith(b"data:") else frame.find(b"\ndata:") + 1
-    return frame[start + 5 :].strip() if frame.startswith(b"data:", start) else b""
+    if frame.startswith(b"data:"):
+        return frame[5:].strip()
+    start = frame.find(b"\ndata:")
+    return frame[start + 6 :].strip() if start >= 0 else b""

@@ -42,23 +42,34 @@ class _Histogram:
         return result
 
 
+class _Served:
+    """What became of the requests for one model."""
+
+    __slots__ = ("duration", "outcomes", "ttft")
+
+    def __init__(self) -> None:
+        self.outcomes: dict[str, int] = defaultdict(int)
+        self.ttft = _Histogram()
+        self.duration = _Histogram()
+
+
 class Tally:
     """Counts since the gateway started. Labels are models, pools and outcomes, never tenants or keys."""
 
     def __init__(self) -> None:
-        self._requests: dict[tuple[str, str], int] = defaultdict(int)
+        self._models: dict[str, _Served] = defaultdict(_Served)
         self._tokens: dict[str, list[int]] = defaultdict(lambda: [0] * len(METERS))
-        self._ttft: dict[str, _Histogram] = defaultdict(_Histogram)
-        self._duration: dict[str, _Histogram] = defaultdict(_Histogram)
 
     def ended(self, exchange: "Exchange", outcome: str, now_s: float) -> None:
         """A request left the gateway. The model is the client's word: only known ones become labels."""
-        model = exchange.ask.model if exchange.pool else ""
-        self._requests[model, outcome] += 1
-        if exchange.pool:
-            self._duration[model].observe(now_s - exchange.started_at_s)
-            if exchange.first_piece_at_s is not None:
-                self._ttft[model].observe(exchange.first_piece_at_s - exchange.started_at_s)
+        if not exchange.pool:
+            self._models[""].outcomes[outcome] += 1
+            return
+        served = self._models[exchange.ask.model]
+        served.outcomes[outcome] += 1
+        served.duration.observe(now_s - exchange.started_at_s)
+        if exchange.first_piece_at_s is not None:
+            served.ttft.observe(exchange.first_piece_at_s - exchange.started_at_s)
 
     def used(self, pool: str, usage: Usage) -> None:
         """A request was settled."""
@@ -76,8 +87,9 @@ class Tally:
         requests = CounterMetricFamily(
             "wattmill_requests", "Requests by model and outcome.", labels=["model", "outcome"]
         )
-        for (model, outcome), count in self._requests.items():
-            requests.add_metric([model, outcome], count)
+        for model, served in self._models.items():
+            for outcome, count in served.outcomes.items():
+                requests.add_metric([model, outcome], count)
         yield requests
         tokens = CounterMetricFamily(
             "wattmill_tokens", "Settled tokens by pool and meter.", labels=["pool", "meter"]
@@ -86,10 +98,10 @@ class Tally:
             for meter, count in zip(METERS, counts, strict=True):
                 tokens.add_metric([pool, meter], count)
         yield tokens
-        yield _histogram("wattmill_ttft_seconds", "Time to first token of streams.", self._ttft)
-        yield _histogram(
-            "wattmill_request_seconds", "Time to the end of an answer.", self._duration
-        )
+        ttft = {model: served.ttft for model, served in self._models.items()}
+        duration = {model: served.duration for model, served in self._models.items()}
+        yield _histogram("wattmill_ttft_seconds", "Time to first token of streams.", ttft)
+        yield _histogram("wattmill_request_seconds", "Time to the end of an answer.", duration)
         gauge = GaugeMetricFamily("wattmill_in_flight", "Requests in flight.")
         gauge.add_metric([], in_flight)
         yield gauge
@@ -113,5 +125,7 @@ class _Once(Collector):
 def _histogram(name: str, text: str, histograms: dict[str, _Histogram]) -> Metric:
     family = HistogramMetricFamily(name, text, labels=["model"])
     for model, histogram in histograms.items():
+        if not any(histogram.counts):
+            continue
         family.add_metric([model], buckets=histogram.buckets(), sum_value=histogram.sum_s)
     return family

@@ -3,7 +3,6 @@
 Whoever opens it to write holds ``ledger.lock``; anybody may open it to read at the same time.
 """
 
-import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,14 +14,17 @@ from sqlalchemy import Connection, Engine, create_engine, event, select, text
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import DatabaseError
 
-from wattmill.core.errors import LedgerBusy, LedgerError
+from wattmill.core.errors import LedgerError
 from wattmill.core.records import METERS
 from wattmill.ledger import schema
 from wattmill.ledger.accounts import AccountsState
 from wattmill.ledger.entries import Deliver, Entry, Hold, Settle, Void, Waive
+from wattmill.ledger.locks import take_lock
 
 DATABASE = "ledger.db"
 LOCK = "ledger.lock"
+_BUSY = "another process writes the books"
+_BUSY_HINT = "a factory is running there, or a command is at work: stop it or try again"
 _ENTRY_COLUMNS: dict[type, tuple[str, ...]] = {
     Hold: ("request", "at_us", "held_us", "tenant", "key", "model", "price", "amount_pusd"),
     Settle: (
@@ -55,7 +57,7 @@ class Store:
                 f"there are no books in {directory}",
                 hint="start the factory once (wattmill up FACTORY.toml), or name the folder with --data",
             )
-        self._lock = _take_lock(directory) if write else None
+        self._lock = take_lock(directory / LOCK, _BUSY, hint=_BUSY_HINT) if write else None
         self._engine = _engine(directory / DATABASE, write=write)
         try:
             self._create_or_check(write=write)
@@ -196,20 +198,6 @@ def _upsert(connection: Connection, table: Any, **values: Any) -> None:
     keys = [column.name for column in table.primary_key]
     rest = {name: value for name, value in values.items() if name not in keys}
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest))
-
-
-def _take_lock(directory: Path) -> int:
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise LedgerBusy(
-            f"another process writes the books in {directory}",
-            hint="a factory is running there, or a command is at work: stop it or try again",
-        ) from None
-    return descriptor
 
 
 def _engine(path: Path, *, write: bool) -> Engine:
