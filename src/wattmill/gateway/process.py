@@ -10,13 +10,14 @@ import logging
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 from msgspec import Struct
 
-from wattmill.core.errors import WattmillError
+from wattmill.core.errors import LedgerBusy, WattmillError
 from wattmill.gateway.clock import SystemClock
 from wattmill.gateway.commits import GroupCommit
 from wattmill.gateway.driver import Driver
@@ -59,12 +60,7 @@ class Gateway:
         self._loop = loop
         self._data = Path(settings.data)
         self._stop = asyncio.Event()
-        self._lock = take_lock(
-            self._data / LOCK,
-            "another gateway is at work",
-            hint="a factory is running there, or its gateway still answers what it had accepted",
-            wait_s=settings.drain_timeout_s + DRAIN_MARGIN_S,
-        )
+        self._lock = _wait_for_lock(self._data / LOCK, settings.drain_timeout_s + DRAIN_MARGIN_S)
         self._record = _open_record(settings.record)
         clock = SystemClock()
         snapshot, accounts = recover(self._data)
@@ -178,6 +174,18 @@ class Gateway:
                 for name, view in driver.view.pools.items()
             },
         }
+
+
+def _wait_for_lock(path: Path, timeout_s: float) -> int:
+    deadline_s = time.monotonic() + timeout_s
+    while True:
+        try:
+            hint = "a factory is running there, or its gateway still answers what it had accepted"
+            return take_lock(path, "another gateway is at work", hint=hint)
+        except LedgerBusy:
+            if time.monotonic() > deadline_s:
+                raise
+            time.sleep(0.05)
 
 
 def _open_record(path: str | None) -> BinaryIO | None:
