@@ -18,6 +18,7 @@ _END_OF_OBJECT = b"}\n\n"
 """How a frame with a JSON object ends; what is inside one has no line ends."""
 _BEGINNING_BYTES = 1024
 """The frames that name a role, one for each choice, stand within so many bytes each."""
+_UNCOUNTED_BYTES = 16 * 2**10
 _NAMES_ROLE = b'"role":"assistant"'
 _NAMES_FINISH = b'"finish_reason":"'
 MAX_FRAME_BYTES = 8 * 2**20
@@ -45,12 +46,15 @@ class SseRelay:
     __slots__ = (
         "_choices",
         "_client_wants_usage",
+        "_counted",
         "_last",
         "_partial",
         "_roles",
+        "_uncounted",
+        "_uncounted_bytes",
         "done",
         "ending",
-        "frames",
+        "passes",
         "prompt",
         "usage",
     )
@@ -60,8 +64,12 @@ class SseRelay:
         self._choices = choices
         self._partial = b""
         self._last = b""
-        self.frames = 0
+        self.passes = 0
+        """How often something was passed on."""
         self._roles = 0
+        self._counted = 0
+        self._uncounted: list[bytes] = []
+        self._uncounted_bytes = 0
         self.usage: Usage | None = None
         self.prompt: tuple[int, int] | None = None
         """Prompt tokens in all and those from the cache, where the engine told before its first token."""
@@ -72,16 +80,17 @@ class SseRelay:
     @property
     def pieces(self) -> int:
         """At most the tokens passed on: a frame carries one or more, but for those that name a role or a finish."""
+        self._count()
         empty = max(self._roles, 1) + self._last.count(_NAMES_FINISH) + self._choices - 1
-        return max(self.frames - empty, 0)
+        return max(self._counted - empty, 0)
 
     @property
     def failed(self) -> bool:
         """Whether the last thing before the end is an error: engines put one into a stream and end it as usual."""
         if not self.done:
             return False
-        last = self._last.rstrip(b"\n").rpartition(b"\n\n")[2]
-        return _payload(last).startswith(b'{"error"')
+        start = self._last.rfind(b"\n\n", 0, -2) + 2
+        return _payload(self._last[start if start > 1 else 0 :]).startswith(b'{"error"')
 
     def feed(self, data: bytes) -> bytes:
         """What to pass on now. ``NoStream`` when this can be no stream."""
@@ -112,7 +121,7 @@ class SseRelay:
         while usage >= 0 and data[usage + 8 : usage + 13].lstrip().startswith(b"null"):
             usage = data.find(_MENTIONS_USAGE, usage + 8)
         mentions = [usage, data.find(DONE, -_END_BYTES)]
-        if self.frames < 2:
+        if self.passes < 2:
             mentions.append(data.find(_MENTIONS_PROGRESS, 0, _BEGINNING_BYTES))
         return min((at for at in mentions if at >= 0), default=None)
 
@@ -126,11 +135,23 @@ class SseRelay:
         return before + self._sort(data[start:])
 
     def _note(self, data: bytes) -> None:
-        """Count what is passed on; a comment that keeps the line open is no frame of an answer."""
-        if self.frames < 2 * self._choices:
-            self._roles += data.count(_NAMES_ROLE, 0, _BEGINNING_BYTES * self._choices)
-        self.frames += data.count(_END_OF_OBJECT)
+        """Remember what is passed on. Its frames are counted when somebody asks, which nobody does of a stream that
+        ends with the engine's own count; only so much is kept for that."""
+        self.passes += 1
         self._last = data
+        self._uncounted.append(data)
+        self._uncounted_bytes += len(data)
+        if self._uncounted_bytes > _UNCOUNTED_BYTES:
+            self._count()
+
+    def _count(self) -> None:
+        """A comment that keeps the line open is no frame of an answer."""
+        for data in self._uncounted:
+            if self._counted < 2 * self._choices:
+                self._roles += data.count(_NAMES_ROLE, 0, _BEGINNING_BYTES * self._choices)
+            self._counted += data.count(_END_OF_OBJECT)
+        self._uncounted.clear()
+        self._uncounted_bytes = 0
 
     def _sort(self, data: bytes) -> bytes:
         now = []
@@ -147,7 +168,7 @@ class SseRelay:
             self.done = True
             self.ending += frame + b"\n\n"
             return True
-        if self.frames < 2 and _MENTIONS_PROGRESS in payload:
+        if self.passes < 2 and _MENTIONS_PROGRESS in payload:
             return self._note_progress(payload)
         if _MENTIONS_USAGE not in payload:
             return False
