@@ -10,6 +10,7 @@ from tests.support.factory import EXAMPLE
 from wattmill.core.errors import LedgerError
 from wattmill.web import books as books_module
 from wattmill.web.books import Books
+from wattmill.web.text import reload_text
 
 NEW_YORKER = """
 [[tenant]]
@@ -52,3 +53,23 @@ def test_books_that_cannot_tell_the_gateway_are_closed_all_the_same(
     with pytest.raises(LedgerError, match="does not answer"):
         books.close()
     Books(tmp_path).store.close()
+
+
+SECOND_ENGINE = """
+[[pool]]
+name = "second"
+model = "wattmill-demo"
+"""
+
+
+def test_a_new_pool_without_an_engine_is_named(tmp_path: Path) -> None:
+    """Engines start with the factory; a pool that a reload adds has none yet, and the command says so."""
+    file = str(tmp_path / "factory.toml")
+    books = Books(tmp_path)
+    books.set_engine_urls({"here": "http://127.0.0.1:9999/v1"})
+    assert books.load_factory(file, EXAMPLE)["without_engine"] == []
+    loaded = books.load_factory(file, EXAMPLE + SECOND_ENGINE)
+    assert loaded["without_engine"] == ["second"]
+    assert "second" not in reload_text(file, loaded)
+    assert "second starts with the next" in reload_text(file, {**loaded, "gateway": {}})
+    books.close()

@@ -20,7 +20,7 @@ from wattmill.ledger.loader import Loader
 from wattmill.ledger.registry import KeyRow, NewKey, Registry, TenantRow
 from wattmill.ledger.snapshot import Snapshot, read_snapshot, write_snapshot
 from wattmill.ledger.store import Store
-from wattmill.web.pools import roster_models, roster_pools
+from wattmill.web.pools import is_embedded, roster_models, roster_pools
 
 SESSION_LABEL = "session"
 GATEWAY_TIMEOUT_S = 10.0
@@ -52,11 +52,13 @@ class Books:
     # --- the factory file and the snapshot ---------------------------------------------------------------------------
 
     def load_factory(self, path: str, text: str) -> dict[str, Any]:
-        """Take over a factory file."""
+        """Take over a factory file. ``without_engine`` names its new pools whose engine starts with the next run."""
         factory = parse_factory(text, path)
         with self._lock:
             self.registry.load_factory(factory, text, time.time())
-        return self.publish()
+        embedded = (pool.name for pool in factory.pools if is_embedded(pool))
+        without_engine = [name for name in embedded if name not in self._engine_urls]
+        return {**self.publish(), "without_engine": without_engine}
 
     def set_engine_urls(self, urls: dict[str, str]) -> None:
         """Where the embedded engines listen."""

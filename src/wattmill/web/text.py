@@ -90,3 +90,14 @@ def _date(at_us: int | None) -> str:
     if at_us is None:
         return "–"
     return datetime.fromtimestamp(at_us / 1e6, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def reload_text(path: str, result: dict[str, Any]) -> str:
+    """What became of a factory file that was read again."""
+    is_running = result["gateway"] is not None
+    where = "the running gateway has it" if is_running else "nothing runs; it is in the books"
+    text = f"{path} is loaded: {where}."
+    if is_running and result["without_engine"]:
+        names = ", ".join(result["without_engine"])
+        text += f"\nThe engine of {names} starts with the next `wattmill up`; until then it counts as down."
+    return text
