@@ -110,20 +110,24 @@ class SseRelay:
         if not data:
             return b""
         mention = self._first_mention(data)
-        if mention is None:
+        if mention < 0:
             self._note(data)
             return data
         return self._split_off_end(data, mention)
 
-    def _first_mention(self, data: bytes) -> int | None:
-        """Where something begins that must be looked into. Plain searches: a regular expression is ten times slower."""
-        usage = data.find(_MENTIONS_USAGE)
-        while usage >= 0 and data[usage + 8 : usage + 13].lstrip().startswith(b"null"):
-            usage = data.find(_MENTIONS_USAGE, usage + 8)
-        mentions = [usage, data.find(DONE, -_END_BYTES)]
+    def _first_mention(self, data: bytes) -> int:
+        """Where something begins that must be looked into, or -1. Plain searches: an expression is ten times slower."""
+        first = data.find(_MENTIONS_USAGE)
+        while first >= 0 and data[first + 8 : first + 13].lstrip().startswith(b"null"):
+            first = data.find(_MENTIONS_USAGE, first + 8)
+        done = data.find(DONE, -_END_BYTES)
+        if done >= 0 and not 0 <= first < done:
+            first = done
         if self.passes < 2:
-            mentions.append(data.find(_MENTIONS_PROGRESS, 0, _BEGINNING_BYTES))
-        return min((at for at in mentions if at >= 0), default=None)
+            progress = data.find(_MENTIONS_PROGRESS, 0, _BEGINNING_BYTES)
+            if progress >= 0 and not 0 <= first < progress:
+                first = progress
+        return first
 
     def _split_off_end(self, data: bytes, mention: int) -> bytes:
         """Pass on everything before the frame of the first mention as it is; sort the frames from there on."""
