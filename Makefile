@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: up test quick lint types crash bench lock clean
+.PHONY: up test quick lint types crash bench accuracy lock clean
 
 up: $(VENV)/.run
 	$(BIN)/wattmill up examples/first/factory.toml
@@ -27,6 +27,17 @@ crash: $(VENV)/.dev
 # The gateway beside its peers, each in an environment of its own.
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench.gateway
+
+# Predictions beside measurements, held out by model family and by generation of GPUs, and beside peers.
+MEASURED ?= ../shared/measured
+ACCURACY := bench/.cache/accuracy
+accuracy: $(ACCURACY)/.ready
+	PYTHONPATH=.:src $(ACCURACY)/bin/python -m bench.accuracy --measured $(MEASURED)
+
+$(ACCURACY)/.ready:
+	test -x $(ACCURACY)/bin/python || $(PYTHON) -m venv $(ACCURACY)
+	$(ACCURACY)/bin/pip install --quiet --disable-pip-version-check numpy==2.4.6 scipy==1.17.1 msgspec tzdata
+	touch $@
 
 $(VENV)/.run: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -27,9 +27,13 @@ app = typer.Typer(
 tenants_app = typer.Typer(help="Tenants: who is served, by which plan.", no_args_is_help=True)
 keys_app = typer.Typer(help="API keys: create, rotate, revoke.", no_args_is_help=True)
 budgets_app = typer.Typer(help="Monthly budgets with a hard stop.", no_args_is_help=True)
+catalog_app = typer.Typer(help="Hardware, models and prices that are known.", no_args_is_help=True)
 app.add_typer(tenants_app, name="tenants")
 app.add_typer(keys_app, name="keys")
 app.add_typer(budgets_app, name="budgets")
+app.add_typer(catalog_app, name="catalog")
+import_app = typer.Typer(help="Read what is yours into your catalog file.", no_args_is_help=True)
+app.add_typer(import_app, name="import")
 
 Data = Annotated[
     Path,
@@ -48,7 +52,10 @@ DATA = Path(".wattmill")
 def main() -> NoReturn:
     """Run a command; an error that wattmill raised on purpose becomes a message and exit status 2."""
     try:
-        app()
+        if sys.argv[1:2] == ["ask"] and "--help" not in sys.argv:
+            _ask_at_once(sys.argv[2:])
+        else:
+            app()
     except WattmillError as error:
         say(f"error: {error}")
         if error.hint:
@@ -58,6 +65,13 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     sys.exit(0)
+
+
+def _ask_at_once(words: list[str]) -> None:
+    """`ask` without typer, which takes longer to read its arguments than an answer takes."""
+    from wattmill.plan.questions.asking import from_words
+
+    print(from_words(words))
 
 
 def say(text: str) -> None:
@@ -205,14 +219,12 @@ def reload(factory: FactoryFile = None, data: Data = DATA, as_json: Json = False
     """Read the factory file again: tenants, prices, models, pools. Takes effect at once."""
     from wattmill.catalog.factory import load_factory
     from wattmill.web.control import call
+    from wattmill.web.text import reload_text
 
     path = _factory_path(factory)
     load_factory(path)
     result = call(data, "load_factory", path=str(path.resolve()), text=_text(path))
-    where = (
-        "the running gateway has it" if result["gateway"] else "nothing runs; it is in the books"
-    )
-    show(result, as_json, lambda: f"{path} is loaded: {where}.")
+    show(result, as_json, lambda: reload_text(str(path), result))
 
 
 @app.command()
@@ -284,6 +296,137 @@ def plan(
     show(report, as_json, lambda: render(report))
 
 
+Hardware = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--hardware", metavar="WORD,…", help="Family, vendor, card, 4x CARD or system; repeatable."
+    ),
+]
+Precisions = Annotated[
+    list[str] | None, typer.Option("--precision", metavar="FORMAT,…", help="fp8,int4,q4_k_m …")
+]
+Kv = Annotated[str, typer.Option("--kv", help="Format of the KV cache.")]
+UsdPerKwh = Annotated[float, typer.Option("--usd-per-kwh", help="Electricity.")]
+Pue = Annotated[float, typer.Option("--pue", help="Power at the meter over the machines'.")]
+LifeMonths = Annotated[int, typer.Option("--life-months", help="Of hardware that is bought.")]
+MeanLoad = Annotated[float, typer.Option("--load", help="Mean share of the peak, for money.")]
+Pay = Annotated[str, typer.Option("--pay", help="own, rent or cheaper.")]
+Html = Annotated[Path | None, typer.Option("--html", help="Write pictures to this file.")]
+
+
+@app.command()
+def fit(
+    model: Annotated[str, typer.Argument(metavar="MODEL")],
+    context: Annotated[int | None, typer.Option("--context", help="Tokens per user.")] = None,
+    hardware: Hardware = None,
+    precision: Precisions = None,
+    kv: Kv = "fp16",
+    usd_per_kwh: UsdPerKwh = 0.12,
+    pue: Pue = 1.30,
+    life_months: LifeMonths = 36,
+    load: MeanLoad = 0.7,
+    pay: Pay = "cheaper",
+    all_: Annotated[bool, typer.Option("--all", help="Every device and format.")] = False,
+    html: Html = None,
+    as_json: Json = False,
+) -> None:
+    """What holds a model: how many, how much room, how fast, how dear. Status 1: nothing."""
+    from datetime import date
+
+    from wattmill.plan.sizing import fitting
+    from wattmill.plan.sizing.candidates import split_words
+    from wattmill.plan.sizing.money import terms_of
+
+    question = fitting.FitQuestion(
+        model,
+        context,
+        split_words(hardware),
+        split_words(precision),
+        kv,
+        terms_of(usd_per_kwh, pue, life_months, load, pay),
+    )
+    report = fitting.fit_report(question, date.today())
+
+    def screen() -> Any:
+        from wattmill.plan.sizing.text import fit_screen
+
+        return fit_screen(report, is_all=all_ or bool(hardware))
+
+    show(report, as_json, screen)
+    if html is not None:
+        from wattmill.plan.pictures import write_page
+        from wattmill.plan.sizing.figures import fit_page
+
+        write_page(html, fit_page(report))
+        say(f"{html} is written")
+    if not report.rows:
+        raise typer.Exit(1)
+
+
+@app.command()
+def size(
+    model: Annotated[str, typer.Option("--model", help="A model of the catalog.")],
+    slo: Annotated[str, typer.Option("--slo", help="ttft=500ms,tpot=30ms; means of requests.")],
+    users: Annotated[
+        int | None, typer.Option("--users", help="Sequences in flight at once, at the peak.")
+    ] = None,
+    rps: Annotated[
+        float | None, typer.Option("--rps", help="Instead of --users: requests per second.")
+    ] = None,
+    isl: Annotated[int, typer.Option("--isl", help="Input tokens of a request.")] = 1000,
+    osl: Annotated[int, typer.Option("--osl", help="Output tokens of a request.")] = 300,
+    hit: Annotated[float, typer.Option("--hit", help="Share of prompts found in the cache.")] = 0.0,
+    hardware: Hardware = None,
+    precision: Precisions = None,
+    kv: Kv = "fp16",
+    usd_per_kwh: UsdPerKwh = 0.12,
+    pue: Pue = 1.30,
+    life_months: LifeMonths = 36,
+    load: MeanLoad = 0.7,
+    pay: Pay = "cheaper",
+    top: Annotated[int, typer.Option("--top", help="Rows to show.")] = 10,
+    html: Html = None,
+    as_json: Json = False,
+) -> None:
+    """What serves so many users in time: the best by cost, power and speed. Status 1: nothing."""
+    from datetime import date
+
+    from wattmill.physics.performance import Workload
+    from wattmill.plan.sizing import size as sizing
+    from wattmill.plan.sizing.candidates import split_words
+    from wattmill.plan.sizing.money import terms_of
+    from wattmill.plan.sizing.options import SizeQuestion
+    from wattmill.plan.sizing.slo import parse_slo
+
+    question = SizeQuestion(
+        model,
+        Workload(isl, osl, hit),
+        parse_slo(slo),
+        users,
+        rps,
+        split_words(hardware),
+        split_words(precision),
+        kv,
+        terms_of(usd_per_kwh, pue, life_months, load, pay),
+    )
+    study = sizing.study(question, date.today(), top)
+
+    def screen() -> Any:
+        from wattmill.plan.sizing.text import size_screen
+
+        return size_screen(study.report)
+
+    show(study.report, as_json, screen)
+    if html is not None:
+        from wattmill.plan.pictures import write_page
+        from wattmill.plan.sizing.figures import size_page
+
+        write_page(html, size_page(study))
+        say(f"{html} is written")
+    if study.report.miss is not None:
+        raise typer.Exit(1)
+
+
 @app.command()
 def bill(
     tenant: str,
@@ -322,6 +465,131 @@ def margin(month: Month = None, data: Data = DATA, as_json: Json = False) -> Non
         print(export.margin_json(report))
     else:
         show(None, False, lambda: export.margin_screen(report))
+
+
+# --- questions and audit --------------------------------------------------------------------------------------------
+
+
+@app.command()
+def ask(
+    name: Annotated[
+        str | None, typer.Argument(help="A question; with --list, a topic.", show_default=False)
+    ] = None,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]…", help="Units are understood: bandwidth=3.35TB/s."),
+    ] = None,
+    list_: Annotated[bool, typer.Option("--list", help="List the questions.")] = False,
+    about: Annotated[bool, typer.Option("--about", help="What it means and needs.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Ask a question of physics or cost: wattmill ask kv_cache_gb model=llama-3.1-70b context=128Ki."""
+    from wattmill.plan.questions import asking
+
+    print(asking.answered(name, inputs or [], list_=list_, about=about, as_json=as_json))
+
+
+@app.command()
+def audit(
+    path: Annotated[Path, typer.Argument(metavar="FILE.toml|FOLDER")],
+    only: Annotated[
+        str | None, typer.Option("--only", help="reproduced, refuted, unknown or unexpected.")
+    ] = None,
+    claim: Annotated[
+        str | None, typer.Option("--claim", help="One of them, with all that is known of it.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Hold claims against physics. Status 1: a verdict is not as its file expects."""
+    from wattmill.plan import audit as auditing
+    from wattmill.plan.audit.text import audit_screen, finding_screen
+
+    found = auditing.audit(path)
+    shown = (auditing.named(found, claim),) if claim else auditing.chosen(found, only)
+    screen = (lambda: finding_screen(shown[0])) if claim else lambda: audit_screen(found, shown)
+    show(auditing.as_data(found, shown), as_json, screen)
+    if not found.is_as_expected:
+        raise typer.Exit(1)
+
+
+# --- catalog --------------------------------------------------------------------------------------------------------
+
+
+@catalog_app.command("list")
+def catalog_list(
+    what: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[accelerators|models|links|systems|apis|market]", show_default=False
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """What there is of each kind, or all of one kind."""
+    from datetime import date
+
+    from wattmill.catalog import browse
+
+    found = browse.listing(what, date.today())
+
+    def screen() -> Any:
+        from wattmill.catalog.browse_text import listing_screen
+
+        return listing_screen(found, browse.user_file())
+
+    show(found.rows, as_json, screen)
+
+
+@catalog_app.command("show")
+def catalog_show(
+    name: Annotated[str, typer.Argument(help="A card, system, model, API, region, memory.")],
+    as_json: Json = False,
+) -> None:
+    """Every figure and price of one name, with source and date."""
+    from datetime import date
+
+    from wattmill.catalog.browse import sheets
+
+    found = sheets(name, date.today())
+
+    def screen() -> Any:
+        from wattmill.catalog.browse_text import sheets_screen
+
+        return sheets_screen(found)
+
+    show(found, as_json, screen)
+
+
+# --- import ---------------------------------------------------------------------------------------------------------
+
+
+@import_app.command("model")
+def import_model(
+    path: Annotated[Path, typer.Argument(metavar="FOLDER|config.json|FILE.gguf")],
+    name: Annotated[
+        str | None, typer.Option("--name", help="Default: the folder's or file's.")
+    ] = None,
+    catalog: Annotated[
+        Path | None,
+        typer.Option("--catalog", help="Default: $WATTMILL_CATALOG, else in ~/.config/wattmill."),
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Take the place of a row of the same name.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Add a model: its shape from a Hugging Face config.json or the head of a GGUF file."""
+    from datetime import date
+
+    from wattmill.catalog import importing
+    from wattmill.catalog.user_file import user_catalog_path
+
+    target = catalog or user_catalog_path()
+    imported = importing.read_model(path, date.today().isoformat(), name)
+    importing.append_model(target, imported.model, replace=replace)
+    found = {"model": imported.model, "notes": imported.notes, "catalog": str(target)}
+    show(found, as_json, lambda: importing.imported_text(imported))
+    say(f"\nwritten to {target}")
 
 
 # --- tenants, keys, budgets -----------------------------------------------------------------------------------------

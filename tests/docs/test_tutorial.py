@@ -27,7 +27,9 @@ def terminals(tmp_path: Path) -> Iterator[Terminals]:
     opened.close()
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/index.md", "docs/operations.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "docs/index.md", "docs/operations.md", "docs/audit.md"]
+)
 def test_every_command_prints_what_the_page_says(name: str, terminals: Terminals) -> None:
     page = Page(ROOT / name)
     if "export PATH" not in page.text:

@@ -10,7 +10,14 @@ from wattmill.catalog.hardware import hardware
 from wattmill.catalog.models import model
 from wattmill.core.errors import PlanError
 from wattmill.physics.deployment import Deployment, deploy
-from wattmill.physics.performance import Workload, full_batch, performance, shares, step_rates
+from wattmill.physics.performance import (
+    Workload,
+    full_batch,
+    performance,
+    shares,
+    step_rates,
+    tpot_s,
+)
 from wattmill.physics.power import peak_power_w, power_w
 from wattmill.physics.step import step_cost
 
@@ -24,12 +31,20 @@ def on(name: str, where: str, precision: str, tp: int | None = None) -> Deployme
 BIG = on("llama-3.1-70b", "4x H100", "fp8")
 
 
-def test_parts_of_tpot_add_up() -> None:
+def test_parts_of_the_work_add_up() -> None:
     cost, batch = step_cost(BIG), 32.0
     parts = shares(cost, CHAT, batch)
-    prefill_s = cost.prefill_s(1000.0) * batch / 300
+    prefill_s = cost.shared_prefill_s(1000.0, 0.0) * batch / 300
     assert parts.total_s == pytest.approx(cost.decode_step_s(batch, batch * 1150.0) + prefill_s)
     assert min(parts.bandwidth_s, parts.compute_s, parts.link_s, parts.overhead_s) > 0
+
+
+def test_tpot_feels_the_prefills_of_others_alone() -> None:
+    cost = step_cost(BIG)
+    assert tpot_s(cost, CHAT, 1.0) == pytest.approx(cost.decode_step_s(1.0, 1150.0))
+    busy_s = cost.interference_frac * 31 / 300 * cost.shared_prefill_s(1000.0, 0.0)
+    decode_s = cost.decode_step_s(32.0, 32 * 1150.0)
+    assert tpot_s(cost, CHAT, 32.0) == pytest.approx(decode_s + busy_s)
 
 
 def test_full_load_is_the_full_batch() -> None:
@@ -37,7 +52,10 @@ def test_full_load_is_the_full_batch() -> None:
     assert seen.batch == pytest.approx(seen.full_batch)
     assert seen.tok_per_s == seen.full_tok_per_s
     assert seen.tpot_s == pytest.approx(seen.tpot_full_s)
-    assert seen.tok_per_s == pytest.approx(seen.batch / seen.tpot_s)  # Little's law
+    # Little's law: sequences decode for tpot each token, and wait for their first one besides
+    assert seen.tok_per_s <= seen.batch / seen.tpot_s
+    total_s = shares(step_cost(BIG), CHAT, seen.batch).total_s
+    assert seen.tok_per_s == pytest.approx(seen.batch / total_s)
 
 
 @given(st.floats(0.01, 0.99))
@@ -106,7 +124,9 @@ def test_impossible_questions_are_refused() -> None:
 def test_watts_lie_between_idle_and_provisioned() -> None:
     idle = power_w(BIG, 0.0, 0.0)
     assert idle == 4 * (75 + 575 / 2)
-    assert idle < power_w(BIG, 1.0, 0.0) < power_w(BIG, 1.0, 1.0) < peak_power_w(BIG)
+    assert idle < power_w(BIG, 1.0, 0.0) < power_w(BIG, 1.0, 0.2) < peak_power_w(BIG)
+    assert power_w(BIG, 1.0, 0.1, 0.1) < power_w(BIG, 1.0, 0.1, 0.5)
+    assert power_w(BIG, 1.0, 1.0, 1.0) == peak_power_w(BIG)
     with pytest.raises(PlanError, match="active_frac"):
         power_w(BIG, 1.1, 0.0)
 

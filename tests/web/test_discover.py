@@ -424,10 +424,11 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
         ("llama3.1:8b", "llama-3.1-8b"),
         ("gpt-oss:20b", "gpt-oss-20b"),
         ("DeepSeek-V3-0324", "deepseek-v3"),
-        ("Qwen3-30B-A3B-Instruct-2507", "qwen3-30b-a3b"),
+        ("Qwen3-30B-A3B-Instruct-2507", "qwen3-30b-a3b-2507"),
         ("Llama-3.3-70B-Instruct-Q4_K_M-00001-of-00003.gguf", "llama-3.3-70b"),
         ("deepseek-r1:7b", None),  # a distilled model of another shape
-        ("Phi-4-mini-instruct", None),
+        ("Phi-4-mini-instruct", "phi-4-mini"),
+        ("Phi-4-tiny-instruct", None),
         ("my-demo", None),
     ],
 )

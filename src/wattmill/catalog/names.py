@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 def plain(name: str) -> str:
@@ -13,10 +13,17 @@ def plain(name: str) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint for an unknown `name`: the nearest of the `known`, or all of them."""
+    return nearest_shown(name, {each: each for each in known})
+
+
+def nearest_shown(name: str, known: Mapping[str, str]) -> str:
+    """The same; `known` has the name to be shown for each way to write one."""
     import difflib  # here, because only a mistake needs it and it costs 10 ms
 
-    names = list(known)
-    close = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5)
+    spelled = {written.lower(): shown for written, shown in known.items()}
+    close = difflib.get_close_matches(name.lower(), spelled, n=9, cutoff=0.5)
     if close:
-        return "did you mean " + " or ".join(repr(c) for c in close) + "?"
+        names = list(dict.fromkeys(spelled[c] for c in close))[:3]
+        return "did you mean " + " or ".join(map(repr, names)) + "?"
+    names = list(dict.fromkeys(known.values()))
     return "known are: " + ", ".join(names) if names else "none is defined yet"

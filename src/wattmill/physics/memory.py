@@ -7,7 +7,7 @@ import msgspec
 from wattmill.catalog.models import ModelSpec
 from wattmill.catalog.precision import KV_BITS, WEIGHT_BITS
 from wattmill.core.errors import PlanError
-from wattmill.physics.deployment import Deployment
+from wattmill.physics.deployment import EXPERTS_ONLY, Deployment
 from wattmill.physics.efficiency import (
     ACTIVATION_TOKENS,
     ACTIVATION_WIDTHS,
@@ -18,7 +18,6 @@ from wattmill.physics.efficiency import (
 )
 
 WHOLE_FILE = ("fp32", "bf16", "fp16", "f16")
-EXPERTS_ONLY = ("mxfp4", "nvfp4")
 REST_BITS: dict[Runtime, float] = {"server": 16.0, "llama": 8.5}
 
 
@@ -26,7 +25,7 @@ class WeightBytes(msgspec.Struct, frozen=True):
     """Bytes of a model's weights by how a step reads them.
 
     dense: read by every step. experts: read as far as tokens choose them. lookup: the input
-    embedding, of which a step reads single rows.
+    embedding and tables, of which a step reads single rows, and towers that text does not meet.
     """
 
     dense: float
@@ -51,13 +50,14 @@ def weight_bytes(model: ModelSpec, precision: str, kind: Runtime = "server") -> 
     bits = WEIGHT_BITS[precision]
     outer_bits = bits if precision in WHOLE_FILE or _is_gguf(precision) else REST_BITS[kind]
     is_mixture = precision in EXPERTS_ONLY and model.experts > 1
-    embeddings = model.embedding_params * (1 if model.tied else 2)
-    inner = model.params - model.expert_params - embeddings
-    head = model.embedding_params * outer_bits / 8
+    read_once = model.head_params if model.kind != "encoder" else 0.0
+    looked_up = 0.0 if model.tied else model.embedding_params
+    beside = read_once + looked_up + model.lookup_params + model.encoder_params
+    inner = max(0.0, model.params - model.expert_params - beside)
     return WeightBytes(
-        dense=inner * (REST_BITS[kind] if is_mixture else bits) / 8 + head,
+        dense=(inner * (REST_BITS[kind] if is_mixture else bits) + read_once * outer_bits) / 8,
         experts=model.expert_params * bits / 8,
-        lookup=0.0 if model.tied else head,
+        lookup=(looked_up + model.lookup_params + model.encoder_params) * outer_bits / 8,
     )
 
 
@@ -65,16 +65,22 @@ def kv_bytes_per_token(model: ModelSpec, kv_precision: str = "fp16") -> float:
     """KV bytes that one more token of a short context takes, over all layers.
 
     2 · layers · kv_heads · head_dim · bytes, or layers · latent_dim · bytes with latent attention
-    (which stores one joint vector). Exact but for block rounding.
+    (which stores one joint vector); indexers keep 8 bits. Exact but for block rounding.
     """
-    return _kv_bytes_per_layer(model, kv_precision) * model.layers
+    elements = model.full_kv_elements_per_token + model.window_kv_elements_per_token
+    return elements * KV_BITS[kv_precision] / 8 + model.index_elements_per_token
 
 
 def kv_bytes(model: ModelSpec, kv_precision: str, context_tokens: float) -> float:
-    """KV bytes of one sequence of that context: windowed layers stop growing at their window."""
-    per_layer = _kv_bytes_per_layer(model, kv_precision)
-    full = (model.layers - model.window_layers) * context_tokens
-    return per_layer * (full + model.window_layers * min(context_tokens, model.window_tokens))
+    """KV bytes of one sequence of that context: windowed layers stop growing at their window.
+
+    Recurrent states and the memory of an encoder are in it; they do not grow.
+    """
+    windowed = min(context_tokens, model.window_tokens) * model.window_kv_elements_per_token
+    growing = context_tokens * model.full_kv_elements_per_token + windowed + model.cross_kv_elements
+    state = model.state_elements_per_sequence * model.state_bits / 8
+    index = context_tokens * model.index_elements_per_token
+    return growing * KV_BITS[kv_precision] / 8 + index + state
 
 
 class Fit(msgspec.Struct, frozen=True):
@@ -96,7 +102,7 @@ class Fit(msgspec.Struct, frozen=True):
     @property
     def users(self) -> int:
         """Sequences of that context that all replicas hold at once; 0 if nothing fits."""
-        return max(0, int(self.free_bytes // self.kv_bytes_per_user)) * self.replicas
+        return max(0, int(self.free_bytes // max(1.0, self.kv_bytes_per_user))) * self.replicas
 
 
 def fit(deployment: Deployment, context_tokens: int) -> Fit:
@@ -114,9 +120,9 @@ def fit(deployment: Deployment, context_tokens: int) -> Fit:
         )
     return Fit(
         memory_bytes=deployment.cards * deployment.hardware.accelerator.memory_bytes,
-        usable_bytes=_usable_bytes(deployment),
-        weights_bytes=weight_bytes(model, deployment.precision, deployment.runtime).total,
-        reserve_bytes=_reserve_bytes(deployment),
+        usable_bytes=usable_bytes(deployment),
+        weights_bytes=held_weight_bytes(deployment),
+        reserve_bytes=reserve_bytes(deployment),
         kv_bytes_per_user=deployment.kv_copies
         * kv_bytes(model, deployment.kv_precision, context_tokens),
         context_tokens=context_tokens,
@@ -124,22 +130,25 @@ def fit(deployment: Deployment, context_tokens: int) -> Fit:
     )
 
 
-def _usable_bytes(deployment: Deployment) -> float:
+def held_weight_bytes(deployment: Deployment) -> float:
+    """Weights of one replica: copies of attention each hold all that is no expert."""
+    d = deployment
+    weights = weight_bytes(d.model, d.precision, d.runtime)
+    return d.dp * (weights.dense + weights.lookup) + weights.experts
+
+
+def usable_bytes(deployment: Deployment) -> float:
+    """What the engine may take of the memory of one replica."""
     accelerator = deployment.hardware.accelerator
     share = UNIFIED_USABLE_FRAC.get(accelerator.family, USABLE_FRAC[deployment.runtime])
     return deployment.cards * accelerator.memory_bytes * share
 
 
-def _reserve_bytes(deployment: Deployment) -> float:
+def reserve_bytes(deployment: Deployment) -> float:
     """Contexts of every card, and the activations of the largest step."""
     kind = deployment.runtime
     activations = ACTIVATION_TOKENS[kind] * ACTIVATION_WIDTHS * deployment.model.hidden * 2
     return deployment.cards * CONTEXT_BYTES[kind] + deployment.pp * activations
-
-
-def _kv_bytes_per_layer(model: ModelSpec, kv_precision: str) -> float:
-    elements = model.latent_dim or 2 * model.kv_heads * model.head_dim
-    return elements * KV_BITS[kv_precision] / 8
 
 
 def _is_gguf(precision: str) -> bool:

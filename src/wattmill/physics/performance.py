@@ -40,7 +40,7 @@ class Workload(msgspec.Struct, frozen=True):
 
 
 class Shares(msgspec.Struct, frozen=True):
-    """Where the time of one output token goes at a batch; the parts add up to `total_s`."""
+    """Where a replica's time per token of each sequence goes; the parts add up to `total_s`."""
 
     bandwidth_s: float
     compute_s: float
@@ -49,13 +49,18 @@ class Shares(msgspec.Struct, frozen=True):
 
     @property
     def total_s(self) -> float:
-        """TPOT."""
+        """Decode step and prefill together."""
         return self.bandwidth_s + self.compute_s + self.link_s + self.overhead_s
 
     @property
     def compute_frac(self) -> float:
         """Share of the time in which arithmetic decides."""
         return self.compute_s / self.total_s
+
+    @property
+    def bandwidth_frac(self) -> float:
+        """Share of the time in which memory decides."""
+        return self.bandwidth_s / self.total_s
 
 
 class Performance(msgspec.Struct, frozen=True):
@@ -80,25 +85,44 @@ class Performance(msgspec.Struct, frozen=True):
 
 
 def shares(cost: StepCost, workload: Workload, batch: float) -> Shares:
-    """TPOT of one replica at `batch` sequences, by what takes the time.
+    """Seconds of one replica per token of each of `batch` sequences, by what takes the time.
 
-    TPOT = decode step + batch / osl · prefill: each step carries the prompts that arrive while it
-    runs, so that `batch` users stay in flight (closed loop, as perfect as chunked prefill gets).
+    decode step + batch / osl · prefill: all the work, so batch / total is the throughput. Where
+    arithmetic and memory meet, each gets its share of the root of squares.
     """
-    kv_tokens = batch * workload.mean_context_tokens
-    weights_s, decode_s = cost.weights_s(batch), batch * cost.decode_token_s
-    arrivals = batch / workload.osl
+    each, arrivals = max(1.0, batch / cost.copies), batch / workload.osl
     tokens = workload.uncached_tokens
-    prefill_link_s = arrivals * cost.transfer_s(tokens)
-    prefill_s = arrivals * prompt_s(cost, workload)
-    is_compute_bound = decode_s > weights_s
+    dense_s, experts_s = cost.dense_s(each), cost.experts_s(batch)
+    compute_s = (each * cost.dense_token_s) ** 2 / dense_s if dense_s else 0.0
+    compute_s += (batch * cost.expert_token_s) ** 2 / experts_s if experts_s else 0.0
+    prefill_link_s = arrivals * tokens * cost.link_token_s / cost.copies
+    kv_tokens = batch * workload.mean_context_tokens / cost.copies
+    attention_s = cost.kv_s(each, kv_tokens) + each * cost.state_s
     return Shares(
-        bandwidth_s=cost.kv_s(batch, kv_tokens) + (0.0 if is_compute_bound else weights_s),
-        compute_s=(decode_s if is_compute_bound else 0.0)
-        + prefill_s - prefill_link_s - arrivals * cost.layers_s,
-        link_s=cost.transfer_s(batch) + prefill_link_s,
-        overhead_s=cost.layers_s * (1 + arrivals) + (batch - 1) * cost.sequence_s,
-    )  # fmt: skip
+        bandwidth_s=dense_s + experts_s - compute_s + attention_s,
+        compute_s=compute_s + arrivals * busy_prefill_s(cost, workload) - prefill_link_s,
+        link_s=cost.transfer_s(each) + prefill_link_s,
+        overhead_s=cost.overhead_s(each),
+    )
+
+
+def busy_prefill_s(cost: StepCost, workload: Workload) -> float:
+    """What one prompt of the workload costs a replica that decodes beside it."""
+    tokens = workload.uncached_tokens
+    seconds: float = cost.shared_prefill_s(tokens, workload.isl - tokens)
+    return seconds
+
+
+def tpot_s(cost: StepCost, workload: Workload, batch: float) -> float:
+    """Time per output token with `batch` sequences in flight on one replica (closed loop).
+
+    A decode step, and what it feels of the prefills of the others: `interference_frac` of them;
+    the rest delays first tokens, since requests that end together start together.
+    """
+    total_s = shares(cost, workload, batch).total_s
+    unfelt = batch - cost.interference_frac * max(0.0, batch - 1.0)
+    seconds: float = total_s - unfelt / workload.osl * busy_prefill_s(cost, workload)
+    return seconds
 
 
 def prompt_s(cost: StepCost, workload: Workload) -> float:
@@ -123,7 +147,7 @@ def performance(
     """What users see at `load_frac` (0..1] of the full throughput.
 
     TTFT is the prefill, the wait for other prefills (M/D/1 at their share of the time) and half a
-    decode step. Errors: those of wattmill.physics.step for TPOT and tokens per second; TTFT under
+    decode step. Errors: docs/physics.md; TTFT under
     load is good to a factor of 1.5 and needs the twin for more. PlanError if not one request fits.
     """
     if not 0.0 < load_frac <= 1.0:
@@ -136,22 +160,24 @@ def performance(
             hint="use shorter requests, a smaller kv_precision or more cards",
         )
     cost, replicas = step_cost(deployment), deployment.replicas
-    busy = shares(cost, workload, max(1.0, full / replicas))
+    most = max(1.0, full / replicas)
+    busy = shares(cost, workload, most)
     full_tok_per_s = full / busy.total_s
     batch = _batch_at(cost, workload, load_frac * full_tok_per_s / replicas) * replicas
-    now = shares(cost, workload, max(1.0, batch / replicas))
+    running = max(1.0, batch / replicas)
+    now, now_tpot_s = shares(cost, workload, running), tpot_s(cost, workload, running)
     active_frac = min(1.0, batch / replicas)
     return Performance(
         batch=batch,
         full_batch=full,
-        ttft_s=_ttft_s(cost, workload, load_frac * full_tok_per_s / replicas, now.total_s),
-        tpot_s=now.total_s,
-        tpot_full_s=busy.total_s,
+        ttft_s=_ttft_s(cost, workload, load_frac * full_tok_per_s / replicas, now_tpot_s),
+        tpot_s=now_tpot_s,
+        tpot_full_s=tpot_s(cost, workload, most),
         single_tok_per_s=1 / cost.decode_step_s(1.0, workload.mean_context_tokens),
         full_tok_per_s=full_tok_per_s,
         tok_per_s=load_frac * full_tok_per_s,
-        power_w=power_w(deployment, active_frac, now.compute_frac),
-        power_full_w=power_w(deployment, 1.0, busy.compute_frac),
+        power_w=power_w(deployment, active_frac, now.compute_frac, now.bandwidth_frac),
+        power_full_w=power_w(deployment, 1.0, busy.compute_frac, busy.bandwidth_frac),
         binds=_binds(deployment, cost, workload, full, slots),
     )
 
@@ -171,11 +197,12 @@ def _batch_at(cost: StepCost, workload: Workload, tok_per_s: float) -> float:
     return high
 
 
-def _ttft_s(cost: StepCost, workload: Workload, tok_per_s: float, tpot_s: float) -> float:
-    prefill_s = prompt_s(cost, workload)
-    prefill_frac = min(0.99, tok_per_s / workload.osl * prefill_s)  # below 1: TPOT contains it
-    wait_s = prefill_s * prefill_frac / (2 * (1 - prefill_frac))
-    return prefill_s + wait_s + tpot_s / 2
+def _ttft_s(cost: StepCost, workload: Workload, tok_per_s: float, step_s: float) -> float:
+    prefill_s, busy_s = prompt_s(cost, workload), busy_prefill_s(cost, workload)
+    prefill_frac = tok_per_s / workload.osl * busy_s  # below 1: the throughput contains it
+    wait_s = busy_s * prefill_frac / (2 * (1 - prefill_frac))
+    seconds: float = cost.request_s + prefill_s + wait_s + step_s / 2
+    return seconds
 
 
 def _binds(

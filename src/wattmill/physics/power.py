@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 from wattmill.core.errors import PlanError
+from wattmill.physics.calibration import calibration
 from wattmill.physics.deployment import Deployment
-from wattmill.physics.efficiency import (
-    COMPUTE_POWER_FRAC,
-    DECODE_POWER_FRAC,
-    HOST_IDLE_FRAC,
-)
+from wattmill.physics.efficiency import HOST_IDLE_FRAC
+from wattmill.physics.numbers import N, smaller
 
 
-def power_w(deployment: Deployment, active_frac: float, compute_frac: float) -> float:
+def power_w(
+    deployment: Deployment, active_frac: float, compute_frac: float, bandwidth_frac: float = 0.5
+) -> float:
     """Mean watts of all cards and their share of the host, before cooling.
 
-    idle + (busy - idle) · active_frac, where busy is TDP · (0.62 + 0.33 · compute_frac) for a card.
-    active_frac [0..1]: time in which a step runs. compute_frac [0..1]: share of the step in which
-    arithmetic decides. Error: about 20 % of the card's share (held out by family, ML.ENERGY has 16
-    to 18 % for models of this kind); the host's share is an estimate.
+    idle + (busy - idle) · active_frac, where busy is a share of TDP that rises with the shares of
+    the step in which arithmetic and memory decide. active_frac [0..1]: time in which a step runs.
+    Error: docs/physics.md; the host's share is an estimate.
     """
     _fraction("active_frac", active_frac)
     _fraction("compute_frac", compute_frac)
+    _fraction("bandwidth_frac", bandwidth_frac)
     card = deployment.hardware.accelerator
-    draw_frac = DECODE_POWER_FRAC + (COMPUTE_POWER_FRAC - DECODE_POWER_FRAC) * compute_frac
-    card_w = card.idle_w + (card.tdp_w * draw_frac - card.idle_w) * active_frac
+    busy_w = card.tdp_w * draw_frac(compute_frac, bandwidth_frac)
+    card_w = card.idle_w + (busy_w - card.idle_w) * active_frac
     host_w = card.host_w * (HOST_IDLE_FRAC + (1 - HOST_IDLE_FRAC) * active_frac)
     return deployment.hardware.count * (card_w + host_w)
+
+
+def draw_frac(compute_frac: N, bandwidth_frac: N) -> N:
+    """Share of TDP that a card draws while a step runs; TDP is the most it may.
+
+    Roots, because the first work of a unit wakes all of it (ML.ENERGY; docs/physics.md).
+    """
+    p = calibration().power
+    drawn: N = p.base + p.memory * bandwidth_frac**0.5 + p.compute * compute_frac**0.5
+    return smaller(drawn, 1.0 + 0.0 * drawn)
 
 
 def peak_power_w(deployment: Deployment) -> float:

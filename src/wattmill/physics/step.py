@@ -1,138 +1,228 @@
-"""Seconds of one engine iteration as a roofline plus what rooflines leave out.
+"""Seconds of one engine iteration by class of operator: a roofline for each, and what rooflines omit.
 
-    decode(B, K)  = max(weights(B), B · compute) + K · kv + link(B) + layers · layer_s + (B-1) · seq
-    prefill(n, p) = max(weights(n), n · compute) + n (p + n/2) · attention + link(n)
-                    + layers · layer_s
-    weights(m)    = dense + experts · (1 - (1 - k/E)^m)        m tokens choose k of E experts each
+    decode(B, K)  = dense(B/c) + experts(B) + kv(B/c, K/c) + link(B/c) + floors + step + (B/c-1) seq
+    dense(m)      = √(read² + (m · flop)²)
+    experts(m)    = √((read · (1 - (1 - k/E)^m))² + (m · flop)²)    m tokens choose k of E experts
+    prefill(n, p) = max(reading, n · flop) + n (p + n/2) · pair + link(n) + first · floors + step
 
-B sequences in decode, K tokens of KV resident, n prompt tokens after p cached ones. Arguments are
-numbers or NumPy arrays, which broadcast. Error of TPOT: 15 % median and 22 % mean over 1,074
-measured rows (Llama 8B and 70B, Qwen3-235B, DeepSeek-R1 on H100, H200, B200 with vLLM, SGLang and
-TensorRT-LLM at tp = cards; the two constants per layer were chosen on some of them, and 8B under
-SGLang is 50 % too slow); expect 20 to 30 % elsewhere and `Efficiency.error_frac` by family;
-llama.cpp at batch 1 5 to 20 %; prefill 30 %, over PCIe a factor of two.
-Left out: hot experts, attention arithmetic in decode, host-bound steps at large batch, and
-dequantisation of 4-bit kernels beyond what the shares hold.
-Source of the form: rooflines (Williams et al., CACM 2009) with the terms that an ablation on
-3,450 measured points found to matter: fixed costs, expert coverage, prefill interference, links.
+B sequences in decode, K tokens of KV resident, c attention copies, n prompt tokens after p cached
+ones. Arguments are numbers or NumPy arrays, which broadcast; so may be the constants.
+The root of squares passes smoothly from memory-bound to compute-bound, as measured kernels do.
+Reasons, sources and errors: docs/physics.md.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import msgspec
 
-from wattmill.core.errors import PlanError
+from wattmill.physics.calibration import Reach, reach
+from wattmill.physics.demand import Demand, demand
 from wattmill.physics.deployment import Deployment
-from wattmill.physics.efficiency import MOE_LAYER_S, SEQUENCE_LAYER_S
-from wattmill.physics.links import all_reduce
-from wattmill.physics.memory import kv_bytes_per_token, weight_bytes
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-N = TypeVar("N", float, "NDArray[np.float64]")
-"""A number or an array of them. Operators alone are used, so a router needs no NumPy here."""
+from wattmill.physics.numbers import N, larger, require, smaller
 
 
 class StepCost(msgspec.Struct, frozen=True):
-    """The constants of one replica's iteration; all in seconds, per what their name says."""
+    """The constants of one replica's iteration; seconds, per what their name says.
 
-    dense_read_s: float
-    expert_read_s: float
-    expert_miss_frac: float
-    decode_token_s: float
-    prefill_token_s: float
-    attention_s_per_token2: float
-    kv_read_s_per_token: float
-    window_kv_read_s_per_token: float
-    window_tokens: int
-    link_s: float
-    link_token_s: float
-    layers_s: float
-    sequence_s: float
+    Numbers for one deployment, arrays for many (`wattmill.physics.sweep.stack`).
+    """
+
+    dense_read_s: Any
+    dense_token_s: Any
+    expert_read_s: Any
+    expert_token_s: Any
+    expert_miss_frac: Any
+    kv_read_s_per_token: Any
+    window_kv_read_s_per_token: Any
+    window_tokens: Any
+    sparse_kv_read_s_per_token: Any
+    sparse_tokens: Any
+    prefill_dense_token_s: Any
+    prefill_expert_token_s: Any
+    attention_s_per_token2: Any
+    window_attention_s_per_token2: Any
+    link_s: Any
+    link_token_s: Any
+    layers_s: Any
+    first_layers_s: Any
+    step_s: Any
+    sequence_s: Any
+    state_s: Any
+    interference_frac: Any
+    request_s: Any
+    copies: Any
+
+    def dense_s(self, tokens: N) -> N:
+        """The dense weights: read once, multiplied with every token."""
+        seconds: N = root_of_squares(self.dense_read_s, tokens * self.dense_token_s)
+        return seconds
+
+    def experts_s(self, tokens: N) -> N:
+        """The routed experts, as far as `tokens` tokens of one step choose them."""
+        missed: N = self.expert_miss_frac**tokens
+        seconds: N = root_of_squares(
+            self.expert_read_s * (1.0 - missed), tokens * self.expert_token_s
+        )
+        return seconds
 
     def weights_s(self, tokens: N) -> N:
-        """Reading the weights that `tokens` tokens of one step touch."""
+        """Reading the weights that `tokens` tokens of one step touch; no arithmetic."""
         missed: N = self.expert_miss_frac**tokens
-        return self.dense_read_s + self.expert_read_s * (1.0 - missed)
+        seconds: N = self.dense_read_s + self.expert_read_s * (1.0 - missed)
+        return seconds
 
     def kv_s(self, batch: N, kv_tokens: N) -> N:
-        """Reading `kv_tokens` resident tokens of `batch` sequences of like length."""
-        windowed = _smaller(kv_tokens, batch * self.window_tokens)
-        return kv_tokens * self.kv_read_s_per_token + windowed * self.window_kv_read_s_per_token
+        """Attention over `kv_tokens` resident tokens of `batch` sequences of like length."""
+        windowed = smaller(kv_tokens, batch * self.window_tokens)
+        chosen = smaller(kv_tokens, batch * self.sparse_tokens)
+        seconds: N = (
+            kv_tokens * self.kv_read_s_per_token
+            + windowed * self.window_kv_read_s_per_token
+            + chosen * self.sparse_kv_read_s_per_token
+        )
+        return seconds
 
     def transfer_s(self, tokens: N) -> N:
-        """The all-reduces of a step of `tokens` tokens."""
-        return self.link_s + tokens * self.link_token_s
+        """The collectives of a step of `tokens` tokens."""
+        seconds: N = self.link_s + tokens * self.link_token_s
+        return seconds
+
+    def overhead_s(self, batch: N) -> N:
+        """What a step of `batch` sequences takes beside bytes, operations and messages."""
+        seconds: N = self.layers_s + self.step_s + (batch - 1.0) * self.sequence_s
+        return seconds
 
     def decode_step_s(self, batch: N, kv_tokens: N) -> N:
         """One token for each of `batch` sequences (1 or more) that hold `kv_tokens` in all."""
-        _require((batch >= 1) & (kv_tokens >= 0), f"a step of batch {batch} with {kv_tokens} KV")
-        work = _larger(self.weights_s(batch), batch * self.decode_token_s)
-        return (
-            work
-            + self.kv_s(batch, kv_tokens)
-            + self.transfer_s(batch)
-            + self.layers_s
-            + (batch - 1) * self.sequence_s
+        _possible((batch >= 1) & (kv_tokens >= 0), f"a step of batch {batch} with {kv_tokens} KV")
+        seconds: N = self._decode_s(batch, kv_tokens)
+        return seconds
+
+    def _decode_s(self, batch: N, kv_tokens: N) -> N:
+        each = larger(batch / self.copies, 1.0 + 0.0 * batch)
+        seconds: N = (
+            self.dense_s(each)
+            + self.experts_s(batch)
+            + self.kv_s(each, kv_tokens / self.copies)
+            + each * self.state_s
+            + self.transfer_s(each)
+            + self.overhead_s(each)
         )
+        return seconds
 
     def prefill_s(self, tokens: N, prior_tokens: N | float = 0.0) -> N:
         """`tokens` prompt tokens (1 or more) that follow `prior_tokens` already in the cache."""
-        _require((tokens >= 1) & (prior_tokens >= 0), f"a prefill of {tokens} tokens")
-        work = _larger(self.weights_s(tokens), tokens * self.prefill_token_s)
-        attention = tokens * (prior_tokens + tokens / 2) * self.attention_s_per_token2
-        return work + attention + self.transfer_s(tokens) + self.layers_s
+        _possible((tokens >= 1) & (prior_tokens >= 0), f"a prefill of {tokens} tokens")
+        seconds: N = self._prefill_s(tokens, prior_tokens)
+        return seconds
+
+    def _prefill_s(self, tokens: N, prior_tokens: N | float) -> N:
+        computed = tokens * (self.prefill_dense_token_s + self.prefill_expert_token_s)
+        seconds: N = (
+            larger(self.weights_s(tokens), computed)
+            + self.pairs_s(tokens, prior_tokens)
+            + self.transfer_s(tokens)
+            + self.first_layers_s
+            + self.step_s
+        )
+        return seconds
+
+    def pairs_s(self, tokens: N, prior_tokens: N | float) -> N:
+        """Attention of a prompt: every token with those before it, or in its window."""
+        before = prior_tokens + tokens / 2
+        seen = smaller(before + 0.0 * tokens, self.window_tokens + 0.0 * tokens)
+        seconds: N = (
+            tokens * before * self.attention_s_per_token2
+            + tokens * seen * self.window_attention_s_per_token2
+        )
+        return seconds
+
+    def shared_prefill_s(self, tokens: N, prior_tokens: N | float) -> N:
+        """What a prompt of that length costs a busy replica: no floors, which steps pay anyway."""
+        seconds: N = (
+            tokens * (self.prefill_dense_token_s + self.link_token_s) / self.copies
+            + tokens * self.prefill_expert_token_s
+            + self.pairs_s(tokens, prior_tokens) / self.copies
+        )
+        return seconds
 
 
 def step_cost(deployment: Deployment) -> StepCost:
-    """The constants of a deployment, per replica (equations and errors: this module)."""
-    d, m, e = deployment, deployment.model, deployment.efficiency
-    accelerator = d.hardware.accelerator
-    bandwidth = accelerator.bandwidth_bytes_per_s * d.tp
-    flops = d.flops_per_s * d.tp
-    weights = weight_bytes(m, d.precision, d.runtime)
-    read_s = 1.0 / (bandwidth * (e.quant_weights_frac if d.is_quantised else e.weights_frac))
-    operations = 2.0 * (m.active_params - (0.0 if m.tied else m.embedding_params))
-    kv_s = kv_bytes_per_token(m, d.kv_precision) * d.kv_copies / (bandwidth * e.kv_frac)
-    windowed = m.window_layers / m.layers
-    latency_s, s_per_byte = all_reduce(accelerator.link, d.tp)
+    """The constants of a deployment, per replica (equations: this module; errors: docs/physics.md)."""
+    return combine(demand(deployment), reach_of(deployment))
+
+
+def reach_of(deployment: Deployment) -> Reach:
+    """What the hardware and engine of a deployment reach."""
+    d = deployment
+    return reach(d.hardware.accelerator.family, d.engine, d.dense_width, d.expert_width)
+
+
+def combine(need: Demand, got: Reach) -> StepCost:
+    """Counts over rates: numbers or arrays alike."""
+    bandwidth = need.bandwidth_bytes_per_s
+    dense_rate = need.dense_flops_per_s * got.gemm_frac
+    expert_rate = need.expert_flops_per_s * got.expert_gemm_frac
+    kv_rate = bandwidth * got.kv_frac
+    decode_rate = need.wide_flops_per_s * got.decode_attention_frac
+    pair_rate = need.wide_flops_per_s * got.attention_frac
+    floors, expert_floors = _mixer_floors_s(need, got), _expert_floors_s(need, got)
     return StepCost(
-        dense_read_s=weights.dense * read_s,
-        expert_read_s=weights.experts * read_s,
-        expert_miss_frac=1.0 - m.experts_per_token / m.experts,
-        decode_token_s=operations / (flops * e.decode_gemm_frac),
-        prefill_token_s=operations
-        / (flops * (e.quant_prefill_frac if d.is_quantised else e.prefill_frac)),
-        attention_s_per_token2=_attention_operations(m.layers, m.heads, m.head_dim)
-        / (accelerator.flops_per_s["bf16"] * d.tp * e.attention_frac),
-        kv_read_s_per_token=kv_s * (1 - windowed),
-        window_kv_read_s_per_token=kv_s * windowed,
-        window_tokens=m.window_tokens,
-        link_s=2 * m.layers * latency_s,
-        link_token_s=2 * m.layers * 2 * m.hidden * s_per_byte,
-        layers_s=m.layers * e.layer_s + m.moe_layers * MOE_LAYER_S[d.runtime],
-        sequence_s=m.layers * SEQUENCE_LAYER_S[d.runtime],
+        dense_read_s=need.dense_bytes / (bandwidth * got.weights_frac),
+        dense_token_s=need.dense_token_flop / dense_rate,
+        expert_read_s=need.expert_bytes / (bandwidth * got.expert_weights_frac),
+        expert_token_s=need.expert_token_flop / expert_rate,
+        expert_miss_frac=need.expert_miss_frac,
+        kv_read_s_per_token=root_of_squares(need.kv_bytes / kv_rate, need.kv_flop / decode_rate),
+        window_kv_read_s_per_token=root_of_squares(
+            need.window_kv_bytes / kv_rate, need.window_kv_flop / decode_rate
+        ),
+        window_tokens=need.window_tokens,
+        sparse_kv_read_s_per_token=root_of_squares(
+            need.sparse_kv_bytes / kv_rate, need.sparse_kv_flop / decode_rate
+        ),
+        sparse_tokens=need.sparse_tokens,
+        prefill_dense_token_s=need.dense_token_flop / (dense_rate * got.prefill_frac),
+        prefill_expert_token_s=need.expert_token_flop / (expert_rate * got.expert_prefill_frac),
+        attention_s_per_token2=need.pair_flop / pair_rate,
+        window_attention_s_per_token2=need.window_pair_flop / pair_rate,
+        link_s=need.reduces * need.reduce_latency_s * got.reduce_frac
+        + need.exchanges * got.exchange_s,
+        link_token_s=need.reduces * need.reduce_token_bytes * need.reduce_s_per_byte * got.reduce_frac
+        + need.exchanges * need.exchange_token_bytes * need.exchange_s_per_byte,
+        layers_s=floors + expert_floors,
+        first_layers_s=floors * got.first_floor + expert_floors * got.first_expert_floor,
+        step_s=got.step_s,
+        sequence_s=got.sequence_s + need.layers * got.layer_sequence_s,
+        state_s=need.state_bytes / kv_rate,
+        interference_frac=got.interference_frac,
+        request_s=got.request_s,
+        copies=need.copies,
+    )  # fmt: skip
+
+
+def _mixer_floors_s(need: Demand, got: Reach) -> Any:
+    """Seconds that all but routed experts take with next to nothing to do."""
+    return (
+        need.attention_layers * got.attention_s
+        + need.latent_layers * got.latent_s
+        + need.sparse_layers * got.sparse_s
+        + need.state_layers * got.state_s
+        + need.mlp_layers * got.mlp_s
+        + need.hops * got.hop_s
     )
 
 
-def _attention_operations(layers: int, heads: int, head_dim: int) -> float:
-    """Operations per pair of tokens: one product for the score, one for the value."""
-    return 4.0 * layers * heads * head_dim
+def _expert_floors_s(need: Demand, got: Reach) -> Any:
+    return need.moe_layers * got.moe_s + need.shared_layers * got.shared_s
 
 
-def _larger(a: N, b: N) -> N:
-    """max(a, b) of numbers and of arrays alike, exact to rounding."""
-    return (a + b + abs(a - b)) / 2
+def root_of_squares(a: Any, b: Any) -> Any:
+    """√(a² + b²): near the larger of two times, and above it where they meet."""
+    return (a * a + b * b) ** 0.5
 
 
-def _smaller(a: N, b: N) -> N:
-    return (a + b - abs(a - b)) / 2
-
-
-def _require(holds: Any, what: str) -> None:
-    if not (holds if isinstance(holds, bool) else holds.all()):
-        raise PlanError(f"{what} cannot be", hint="batch and tokens are 1 or more, KV 0 or more")
+def _possible(holds: Any, what: str) -> None:
+    require(holds, f"{what} cannot be", "batch and tokens are 1 or more, KV 0 or more")

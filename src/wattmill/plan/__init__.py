@@ -2,6 +2,8 @@
 
 Nouns: PlanReport (a whole factory), PoolPlan (machines), CloudPlan (an API), SitePlan (power).
 `plan.report` joins the rooms, `plan.text` shows the result to a person.
+`plan.questions`: Question, Input, Answer: every model function a person may ask for, with units.
+`plan.audit`: claims held against them; Finding, Verdict, Remedy.
 Arrows: knows `physics`, `site`, `finance`, `tariff`, `catalog`, `core`, and may know `twin`,
 `policy` and `ledger`; never `gateway` or `web`.
 """

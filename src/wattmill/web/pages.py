@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from wattmill.core.money import format_usd
+from wattmill.web.ask import ask_routes
 from wattmill.web.books import Books
 
 
@@ -28,7 +29,8 @@ def pages_app(books: Books, settings: Any) -> Starlette:
         data = await run_in_threadpool(overview, books, settings.gateway_url)
         return Response(msgspec.json.encode(data), media_type="application/json")
 
-    return Starlette(routes=[Route("/", page), Route("/index.json", as_json)])
+    routes = [Route("/", page), Route("/index.json", as_json), *ask_routes()]
+    return Starlette(routes=routes)
 
 
 def overview(books: Books, gateway_url: str) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Predictions beside measurements, held out by family and by generation: `make accuracy`."""

@@ -1,0 +1,264 @@
+"""What users see of a model on machines: tokens per second, TTFT, TPOT, and how many are served."""
+
+from typing import Annotated
+
+from wattmill.core.errors import PlanError
+from wattmill.physics.deployment import Deployment
+from wattmill.physics.performance import (
+    Performance,
+    Workload,
+    full_batch,
+    performance,
+    shares,
+    step_rates,
+)
+from wattmill.physics.step import step_cost
+from wattmill.plan.questions.deployments import (
+    deployed,
+    interval,
+)
+from wattmill.plan.questions.inputs import (
+    Batch,
+    Context,
+    Engine,
+    Hit,
+    Isl,
+    KvPrecision,
+    Load,
+    Machines,
+    Model,
+    Osl,
+    Precision,
+    Tokens,
+    Tp,
+    positive,
+)
+from wattmill.plan.questions.registry import Found, question
+
+STEP = (
+    "wattmill.physics: rooflines by operator with fitted shares and fixed costs (docs/physics.md)"
+)
+
+
+@question("serving", gives="tok/s", source=STEP)
+def decode_tok_s(
+    model: Model,
+    hardware: Machines,
+    precision: Precision = "bf16",
+    batch: Batch = 1,
+    context: Context = 2048,
+    engine: Engine = "vllm",
+    kv_precision: KvPrecision = "fp16",
+    tp: Tp = None,
+) -> Found:
+    """Tokens per second of a batch in decode, all sequences together, no prompt running."""
+    deployment = deployed(model, hardware, precision, engine, kv_precision, tp)
+    step_s = _step_s(deployment, batch, context)
+    low, high = interval(batch / step_s, deployment.spread.tpot)
+    binds, note = _step_binds(deployment, batch, context)
+    return Found(batch / step_s, low, high, binds, note)
+
+
+@question("serving", gives="ms", source=STEP)
+def decode_step_ms(
+    model: Model,
+    hardware: Machines,
+    precision: Precision = "bf16",
+    batch: Batch = 1,
+    context: Context = 2048,
+    engine: Engine = "vllm",
+    kv_precision: KvPrecision = "fp16",
+    tp: Tp = None,
+) -> Found:
+    """Time of one decode step of a batch, which is TPOT while no prompt runs."""
+    deployment = deployed(model, hardware, precision, engine, kv_precision, tp)
+    step_s = _step_s(deployment, batch, context)
+    low, high = interval(step_s, deployment.spread.tpot)
+    binds, note = _step_binds(deployment, batch, context)
+    return Found(step_s, low, high, binds, note)
+
+
+@question("serving", gives="tok/s", source=STEP)
+def prefill_tok_s(
+    model: Model,
+    hardware: Machines,
+    precision: Precision = "bf16",
+    isl: Isl = 1024,
+    engine: Engine = "vllm",
+    tp: Tp = None,
+) -> Found:
+    """Prompt tokens per second of one prompt at a time on every replica, nothing else running."""
+    deployment = deployed(model, hardware, precision, engine, "fp16", tp)
+    rate = deployment.replicas * isl / step_rates(deployment).prefill_s(isl)
+    low, high = interval(rate, deployment.spread.ttft)
+    return Found(rate, low, high)
+
+
+@question("serving", gives="ms", source=STEP)
+def prefill_ms(
+    model: Model,
+    hardware: Machines,
+    precision: Precision = "bf16",
+    isl: Isl = 1024,
+    cached: Tokens = 0.0,
+    engine: Engine = "vllm",
+    tp: Tp = None,
+) -> Found:
+    """Time to compute a prompt of `isl` tokens of which `cached` are in the cache, alone."""
+    if cached >= isl:
+        raise PlanError(f"{cached:g} of {isl:g} tokens leave nothing to compute", hint="cache less")
+    deployment = deployed(model, hardware, precision, engine, "fp16", tp)
+    seconds = step_rates(deployment).prefill_s(isl - cached, cached)
+    low, high = interval(seconds, deployment.spread.ttft)
+    return Found(seconds, low, high)
+
+
+@question("serving", gives="ms", source=STEP)
+def ttft_ms(
+    model: Model,
+    hardware: Machines,
+    precision: Precision = "bf16",
+    isl: Isl = 1000,
+    osl: Osl = 300,
+    load: Load = 0.3,
+    hit: Hit = 0.0,
+    engine: Engine = "vllm",
+    kv_precision: KvPrecision = "fp16",
+    tp: Tp = None,
+) -> Found:
+    """Time to first token at a share of full load: prefill, the wait for others, half a step."""
+    deployment, found = _at_load(
+        model, hardware, precision, isl, osl, load, hit, engine, kv_precision, tp
+    )
+    low, high = interval(found.ttft_s, deployment.spread.ttft)
+    return Found(found.ttft_s, low, high, found.binds)
+
+
+@question("serving", gives="ms", source=STEP)
+def tpot_ms(
+    model: Model,
+    hardware: Machines,
+    precision: Precision = "bf16",
+    isl: Isl = 1000,
+    osl: Osl = 300,
+    load: Load = 0.3,
+    hit: Hit = 0.0,
+    engine: Engine = "vllm",
+    kv_precision: KvPrecision = "fp16",
+    tp: Tp = None,
+) -> Found:
+    """Time per output token at a share of full load, prompts of others included."""
+    deployment, found = _at_load(
+        model, hardware, precision, isl, osl, load, hit, engine, kv_precision, tp
+    )
+    low, high = interval(found.tpot_s, deployment.spread.tpot)
+    return Found(found.tpot_s, low, high, found.binds)
+
+
+@question("serving", gives="tok/s", source=STEP)
+def throughput_tok_s(
+    model: Model,
+    hardware: Machines,
+    precision: Precision = "bf16",
+    isl: Isl = 1000,
+    osl: Osl = 300,
+    hit: Hit = 0.0,
+    engine: Engine = "vllm",
+    kv_precision: KvPrecision = "fp16",
+    tp: Tp = None,
+) -> Found:
+    """Output tokens per second with as many requests in flight as memory and engine allow."""
+    deployment, found = _at_load(
+        model, hardware, precision, isl, osl, 1.0, hit, engine, kv_precision, tp
+    )
+    low, high = interval(found.full_tok_per_s, deployment.spread.tpot)
+    note = f"{found.full_batch:,} requests in flight"
+    return Found(found.full_tok_per_s, low, high, found.binds, note)
+
+
+@question("serving", gives="req/s", source=STEP)
+def requests_per_s(
+    model: Model,
+    hardware: Machines,
+    precision: Precision = "bf16",
+    isl: Isl = 1000,
+    osl: Osl = 300,
+    hit: Hit = 0.0,
+    engine: Engine = "vllm",
+    kv_precision: KvPrecision = "fp16",
+    tp: Tp = None,
+) -> Found:
+    """Requests per second at full load."""
+    found = throughput_tok_s(model, hardware, precision, isl, osl, hit, engine, kv_precision, tp)
+    assert found.low is not None and found.high is not None
+    return Found(found.value / osl, found.low / osl, found.high / osl, found.binds, found.note)
+
+
+@question("serving", gives="x", source=STEP)
+def max_batch(
+    model: Model,
+    hardware: Machines,
+    precision: Precision = "bf16",
+    isl: Isl = 1000,
+    osl: Osl = 300,
+    engine: Engine = "vllm",
+    kv_precision: KvPrecision = "fp16",
+    tp: Tp = None,
+) -> float:
+    """Requests in flight that memory holds at full length, within the engine's own bound."""
+    deployment = deployed(model, hardware, precision, engine, kv_precision, tp)
+    return float(full_batch(deployment, Workload(isl=int(isl), osl=int(osl))))
+
+
+@question("serving", gives="users", source=STEP)
+def users_at_rate(
+    model: Model,
+    hardware: Machines,
+    precision: Precision = "bf16",
+    rate: Annotated[float, positive("tokens per second that each user must get", "tok/s")] = 20.0,
+    context: Context = 2048,
+    engine: Engine = "vllm",
+    kv_precision: KvPrecision = "fp16",
+    tp: Tp = None,
+) -> float:
+    """Most users in decode at once who each get so many tokens per second; 0: not even one."""
+    deployment = deployed(model, hardware, precision, engine, kv_precision, tp)
+    half = max(1, int(context) // 2)
+    low, high = 0, full_batch(deployment, Workload(isl=half, osl=half))
+    while low < high:
+        middle = (low + high + 1) // 2
+        enough = _step_s(deployment, float(middle), context) <= 1 / rate
+        low, high = (middle, high) if enough else (low, middle - 1)
+    return float(low)
+
+
+def _at_load(
+    model: Model, hardware: Machines, precision: str, isl: float, osl: float, load: float,
+    hit: float, engine: str, kv_precision: str, tp: int | None,
+) -> tuple[Deployment, Performance]:  # fmt: skip
+    deployment = deployed(model, hardware, precision, engine, kv_precision, tp)
+    workload = Workload(isl=int(isl), osl=int(osl), hit_frac=hit)
+    return deployment, performance(deployment, workload, load_frac=load)
+
+
+def _step_s(deployment: Deployment, batch: float, context: float) -> float:
+    whole = min(int(context), deployment.model.max_context_tokens)
+    rates = step_rates(deployment, context_tokens=max(2, whole))
+    return rates.decode_step_s(batch, batch * context)
+
+
+def _step_binds(deployment: Deployment, batch: float, context: float) -> tuple[str, str]:
+    """What takes most of a decode step, and how its time divides.
+
+    Sequences that grow from one token to twice the mean context have that mean, and no prompts.
+    """
+    workload = Workload(isl=1, osl=max(1, 2 * int(context) - 2))
+    found = shares(step_cost(deployment), workload, max(1.0, batch / deployment.replicas))
+    parts = {
+        "memory bandwidth": found.bandwidth_s,
+        "compute": found.compute_s,
+        "link": found.link_s,
+        "engine overhead": found.overhead_s,
+    }
+    note = ", ".join(f"{name} {part / found.total_s:.0%}" for name, part in parts.items())
+    return max(parts, key=lambda name: parts[name]), f"time of a step: {note}"

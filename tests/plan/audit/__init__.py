@@ -1,0 +1,1 @@
+"""Audit files of the examples, held against a second recomputation from raw numbers."""

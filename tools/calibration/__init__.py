@@ -1,0 +1,1 @@
+"""Fits the factors of wattmill.physics.calibration to measured rows; run in its own environment."""
