@@ -30,7 +30,8 @@ def float_error_frac(mantissa_bits: N) -> N:
     """Root mean square relative error of a float format: 2^-(m+1) / √3 · 0.74.
 
     Within a binade the error is uniform up to half a step, whose relative size falls from 2^-(m+1)
-    to half of it; 0.74 is the root of the mean square of that fall (values uniform in logarithm). Out of range is left out.
+    to half of it; 0.74 is the root of the mean square of that fall (values uniform in logarithm).
+    Out of range is left out.
     """
     require(mantissa_bits >= 0, f"{mantissa_bits} mantissa bits cannot be", "give 0 or more")
     error: N = 2.0 ** -(mantissa_bits + 1)
