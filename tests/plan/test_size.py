@@ -119,6 +119,13 @@ def test_nothing_that_was_found_beats_a_row_of_the_front(model: str, slo: Slo, u
         assert not (no_worse.all(axis=1) & better.any(axis=1)).any()
 
 
+def test_the_front_ends_where_it_costs_ten_times_the_least() -> None:
+    found = study(question(model="llama-3.1-70b", users=300), TODAY, top=1000)
+    assert found.found is not None
+    usd = [o.usd_per_hour for o in found.report.options if o.usd_per_hour is not None]
+    assert max(usd) <= 10 * min(usd) < float(found.found.usd[np.isfinite(found.found.usd)].max())
+
+
 def test_figures_of_an_option_belong_together() -> None:
     report = answer(users=64)
     for o in everything(report):
@@ -190,7 +197,7 @@ def cost_of(asked: SizeQuestion) -> float:
     return math.inf if found is None else float(found.usd.min())
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.floats(0.1, 50), st.floats(1.01, 4))
 def test_more_requests_never_need_fewer_cards(rps: float, more: float) -> None:
     few = cards_of(question(users=None, rps=rps))
@@ -402,9 +409,11 @@ def test_terms_that_cannot_be_are_refused(changes: dict[str, Any]) -> None:
         ("itl=1e-2s", None, 0.01),
     ],
 )
-def test_an_slo_is_read_with_its_units(text: str, ttft_s: float, tpot_s: float) -> None:
+def test_an_slo_is_read_with_its_units(
+    text: str, ttft_s: float | None, tpot_s: float | None
+) -> None:
     slo = parse_slo(text)
-    assert (slo.ttft_s, slo.tpot_s) == (pytest.approx(ttft_s), pytest.approx(tpot_s))
+    assert slo.ttft_s == pytest.approx(ttft_s) and slo.tpot_s == pytest.approx(tpot_s)
 
 
 @pytest.mark.parametrize(

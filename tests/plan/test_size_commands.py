@@ -14,6 +14,7 @@ from wattmill import cli
 from wattmill.core.errors import UsageError
 from wattmill.plan.sizing.text import Command, digits
 
+LARGE = ("size", "--model", "deepseek-v3", "--users", "500", "--slo", "tpot=60ms", "--isl", "4000")
 CHAT = ("--users", "40", "--slo", "ttft=2s,tpot=50ms")
 SMALL = ("size", "--model", "llama-3.1-8b", "--hardware", "L40S,H100-SXM")
 
@@ -30,7 +31,7 @@ def data(words: Sequence[str]) -> Any:
 
 @pytest.mark.parametrize("columns", [80, 140])
 @pytest.mark.parametrize(
-    "words", [(*SMALL, *CHAT), ("fit", "llama-3.1-70b"), ("fit", "deepseek-v3")]
+    "words", [(*SMALL, *CHAT), LARGE, ("fit", "llama-3.1-70b"), ("fit", "deepseek-v3")]
 )
 def test_every_line_fits_the_terminal_and_nothing_is_cut(
     words: Sequence[str], columns: int

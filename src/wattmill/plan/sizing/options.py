@@ -93,7 +93,8 @@ class Miss(msgspec.Struct, frozen=True):
 
 
 class SizeReport(msgspec.Struct, frozen=True):
-    """The answer. options: of the front, cheapest first; front: how many it has in all.
+    """The answer. options: of the front, cheapest first; front: how many it has in all, up to ten
+    times the least cost and power.
 
     others: the cheapest on other hardware, which something on the front beats; cheapest first.
     configurations: how many were evaluated. miss: where nothing meets the SLO.

@@ -44,6 +44,7 @@ MOST_USERS = 10_000_000
 MOST_ROWS = 1000
 TOP = 10
 OTHERS = 6
+TOO_MUCH = 10.0
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -95,7 +96,7 @@ def study(question: SizeQuestion, today: date, top: int = TOP) -> SizeStudy:
     found = meeting(where, question) if where is not None else None
     if found is None or where is None:
         return _missed(spec, question, where, today)
-    front = undominated(_measures(found))
+    front = _near(found, undominated(_measures(found)))
     best = _best_at(found, front)
     shown = _shown(found, front, best, top)
     options = tuple(option(found, i, question, best.get(i, ())) for i in shown)
@@ -245,6 +246,14 @@ def _picked(seen: Outcomes, row: NDArray[np.int64], col: NDArray[np.int64]) -> O
 def _measures(found: Found) -> Array:
     """What is compared, less is better: USD per hour, watts, TPOT."""
     return np.column_stack((found.usd, found.power_w, found.seen.tpot_s))
+
+
+def _near(found: Found, front: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The part of the front that costs, or draws, at most TOO_MUCH times the least there is."""
+    usd, power_w = found.usd[front], found.power_w[front]
+    is_near = np.where(usd < UNKNOWN, usd <= TOO_MUCH * found.usd.min(), True)
+    near: NDArray[np.int64] = front[is_near & (power_w <= TOO_MUCH * power_w.min())]
+    return near
 
 
 def _best_at(found: Found, front: NDArray[np.int64]) -> dict[int, tuple[str, ...]]:
@@ -417,7 +426,9 @@ def _notes(options: tuple[Option, ...]) -> tuple[str, ...]:
             f" as --hardware {_system_of(whole[0])}"
         )
     if any(o.is_usd_stale for o in options):
-        notes.append("stale: older than half a year for rents and used cards, a year for new ones")
+        notes.append(
+            "*, stale: older than half a year for rents and used cards, a year for new ones"
+        )
     if any(o.usd_per_hour is None for o in options):
         notes.append("no price is known where there is a -; add a [[quote]] to your catalog file")
     if any(not o.is_sure for o in options):

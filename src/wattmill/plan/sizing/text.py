@@ -82,9 +82,8 @@ SHORT: tuple[Column, ...] = (
     ("TTFT\nms", "right", lambda o: digits(o.ttft_s * 1e3)),
     ("TPOT ms\n(90 %)", "right", lambda o: _tpot(o)),
     ("kW", "right", lambda o: digits(o.power_w / KILO)),
-    ("$/h", "right", lambda o: _usd(o.usd_per_hour)),
+    ("$/h", "right", lambda o: _hourly(o.usd_per_hour, o.is_usd_stale)),
     ("$/Mtok", "right", lambda o: _usd(o.usd_per_mtok)),
-    ("limit", "left", lambda o: o.limited_by),
 )
 LONG: tuple[Column, ...] = (
     ("best", "left", lambda o: ", ".join(o.best_at)),
@@ -95,7 +94,7 @@ LONG: tuple[Column, ...] = (
     ("TPOT ms (90 %)", "right", lambda o: _tpot(o)),
     ("tok/s", "right", lambda o: digits(o.tok_per_s)),
     ("kW", "right", lambda o: digits(o.power_w / KILO)),
-    ("$/h", "right", lambda o: _usd(o.usd_per_hour)),
+    ("$/h", "right", lambda o: _hourly(o.usd_per_hour, o.is_usd_stale)),
     ("paid", "left", lambda o: _basis(o.usd_basis, o.is_usd_stale)),
     ("$/Mtok", "right", lambda o: _usd(o.usd_per_mtok)),
     ("limit", "left", lambda o: o.limited_by),
@@ -174,7 +173,7 @@ FIT_LONG: tuple[tuple[str, str, FitCell], ...] = (
     ("alone tok/s\n(90 %)", "right", lambda r, _: _alone(r)),
     ("full tok/s\n(90 %)", "right", lambda r, _: _full(r)),
     ("kW", "right", lambda r, _: digits(r.power_w / KILO, 2)),
-    ("$/h", "right", lambda r, _: _usd(r.usd_per_hour)),
+    ("$/h", "right", lambda r, _: _hourly(r.usd_per_hour, r.is_usd_stale)),
     ("paid", "left", lambda r, _: _basis(r.usd_basis, r.is_usd_stale)),
     ("$/Mtok", "right", lambda r, _: _usd(r.usd_per_mtok)),
 )
@@ -236,6 +235,8 @@ def _fit_notes(report: FitReport, is_all: bool) -> Iterator[str]:
         yield f"one of each class of devices; {rest} more, and narrower formats: --all"
     if any(row.usd_basis == "own" for row in report.rows):
         yield "$/h: own is the price over its life and the energy; hosts, space and people extra"
+    if any(row.is_usd_stale for row in report.rows):
+        yield "*, stale: older than half a year for rents and used cards, a year for new ones"
 
 
 def _alone(r: FitRow) -> str:
@@ -286,6 +287,10 @@ def _usd(usd: float | None) -> str:
         if usd >= 10
         else f"{usd:.2f}"
     )
+
+
+def _hourly(usd: float | None, is_stale: bool) -> str:
+    return _usd(usd) + ("*" if usd is not None and is_stale else "")
 
 
 def _basis(basis: str | None, is_stale: bool) -> str:
