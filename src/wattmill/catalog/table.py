@@ -9,13 +9,13 @@ from __future__ import annotations
 import functools
 import re
 import sys
-import tomllib
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple, TypeVar, get_args
 
 import msgspec
+import rtoml
 
 from wattmill.catalog.names import nearest, nearest_shown, plain
 from wattmill.catalog.user_file import RawRow, place_of, user_rows
@@ -82,7 +82,7 @@ def entries(file: str, kind: str, identity: Identity = by_name) -> tuple[Entry, 
 @cache
 def _package_rows(file: str, kind: str) -> tuple[RawRow, ...]:
     text = (files("wattmill.catalog") / "data" / file).read_text(encoding="utf-8")
-    return tuple(tomllib.loads(text)[kind])
+    return tuple(rtoml.loads(text)[kind])
 
 
 def look_up(kind: str, name: str, known: Mapping[str, R]) -> R:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from datetime import date
 from functools import cache
 from math import isfinite
@@ -73,6 +72,8 @@ def user_file() -> UserFile | None:
 
 
 def _parse(text: str, path: Path) -> dict[str, Any]:
+    import tomllib  # 20 ms, and most people have no such file
+
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:

@@ -7,12 +7,12 @@ towards 1. A family without measurements inherits from the nearest one and gets 
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache
 from importlib import resources
 from typing import Any, Literal
 
 import msgspec
+import rtoml
 
 from wattmill.core.errors import PlanError
 
@@ -186,7 +186,7 @@ class Interval(msgspec.Struct, frozen=True):
 def calibration() -> Calibration:
     """The shipped factors."""
     text = resources.files("wattmill.physics").joinpath("calibration.toml").read_text("utf-8")
-    return msgspec.convert(tomllib.loads(text), Calibration)
+    return msgspec.convert(rtoml.loads(text), Calibration)
 
 
 def runtime(engine: str) -> Runtime:

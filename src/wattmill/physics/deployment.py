@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from wattmill.catalog.factory import Pool
 from wattmill.catalog.hardware import Hardware, NumberFormat, hardware
 from wattmill.catalog.models import ModelSpec, model
 from wattmill.catalog.names import nearest
 from wattmill.catalog.precision import KV_BITS, WEIGHT_BITS
 from wattmill.core.errors import PlanError
 from wattmill.physics.calibration import Q90, Interval, Runtime, Spread, runtime, spread
+
+if TYPE_CHECKING:  # reading factory files takes longer than all of physics
+    from wattmill.catalog.factory import Pool
 
 NATIVE = {"fp8": "fp8", "int8": "int8", "nvfp4": "fp4", "mxfp4": "fp4"}
 """Weight formats that have an arithmetic rate of their own, where the card has it."""
