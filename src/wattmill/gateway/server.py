@@ -170,9 +170,9 @@ class ClientConnection(asyncio.Protocol):
             self._refuse("invalid_request", f"This is no HTTP/1.1 request: {error}")
             return
         if self._unfinished_bytes:
-            self._check_unfinished()
+            self._check_unfinished(data)
 
-    def _check_unfinished(self) -> None:
+    def _check_unfinished(self, data: bytes) -> None:
         """Refuse a request that is too large already, though it is not complete."""
         unfinished = self._unfinished
         if unfinished is None:
@@ -186,7 +186,8 @@ class ClientConnection(asyncio.Protocol):
         if pieces:
             unfinished.body_pieces += len(pieces)
             unfinished.body_bytes += sum(map(len, pieces))
-            self._unfinished_bytes = 0
+            # What follows the last piece of body may be the beginning of a trailer.
+            self._unfinished_bytes = len(data) - data.rfind(pieces[-1]) - len(pieces[-1])
         if unfinished.body_bytes > self._front.limits.max_body_bytes:
             self._refuse("body_too_large", self._too_large())
         elif self._unfinished_bytes > self._front.limits.max_header_bytes:
