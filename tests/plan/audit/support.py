@@ -2,7 +2,7 @@
 
 A `recomputed_TOPIC` module maps the id of each claim to the same quantity from raw numbers, in the
 unit in which the claim is stated: a number, a list, or `Within` where 1 % is too much to ask. None
-is a claim that stays unknown. `agree` compares ids, values and verdicts.
+is a claim that stays unknown. `disagreements_of` compares ids, values and verdicts.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,9 +33,9 @@ def findings(file: str) -> Mapping[str, Finding]:
     return {found.id: found for found in audit(EXAMPLES / file).findings}
 
 
-def agree(file: str, recomputed: Mapping[str, Recomputed]) -> None:
-    """Fails with every claim that only one side has, that differs, or whose verdict surprises."""
-    assert list(disagreements(findings(file), recomputed)) == []
+def disagreements_of(file: str, recomputed: Mapping[str, Recomputed]) -> list[str]:
+    """Every claim of a file that only one side has, that differs, or whose verdict surprises."""
+    return list(disagreements(findings(file), recomputed))
 
 
 def disagreements(

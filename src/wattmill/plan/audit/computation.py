@@ -199,14 +199,6 @@ class Computed:
         """The value with one input changed."""
         return self.expression.value({**self.given, name: value})
 
-    def words(self) -> Iterator[tuple[str, str, str]]:
-        """None: an expression does not say which words it would take."""
-        return iter(())
-
-    def with_word(self, name: str, word: str) -> Value:
-        """Never called."""
-        raise NotImplementedError
-
     def sources(self) -> tuple[str, ...]:
         """Sources of the questions that it asks."""
         asked = (questions()[name].source for name in self.expression.asked())

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from wattmill.core.errors import WattmillError
-from wattmill.plan.audit.computation import Computation, Remedy, Variable, numbers
+from wattmill.plan.audit.computation import Asked, Computation, Remedy, Variable, numbers
 from wattmill.plan.audit.stated import Statement, distance
 
 DOUBLINGS = 24
@@ -33,6 +33,8 @@ def _size(remedy: Remedy) -> float:
 
 
 def _other_words(computation: Computation, statement: Statement) -> Iterator[Remedy]:
+    if not isinstance(computation, Asked):
+        return  # an expression does not say which words it would take
     for name, given, other in computation.words():
         try:
             values = numbers(computation.with_word(name, other))
