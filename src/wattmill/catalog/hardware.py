@@ -10,7 +10,7 @@ import msgspec
 
 from wattmill.catalog.links import Confidence, Link, Positive, Several, link
 from wattmill.catalog.names import nearest, plain
-from wattmill.catalog.table import look_up, read_rows
+from wattmill.catalog.table import by_every_name, look_up, read_rows
 from wattmill.catalog.units import GIB, GIGA, TERA
 from wattmill.core.errors import CatalogError
 
@@ -157,10 +157,7 @@ def _rows() -> tuple[Row, ...]:
 
 @cache
 def _by_name() -> dict[str, Accelerator]:
-    found: dict[str, Accelerator] = {}
-    for row, accelerator in zip(_rows(), accelerators(), strict=True):
-        found |= {_key(name): accelerator for name in (row.name, *row.aliases)}
-    return found
+    return by_every_name(_rows(), accelerators(), _key)
 
 
 def accelerator(name: str) -> Accelerator:

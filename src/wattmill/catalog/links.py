@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from wattmill.catalog.names import plain
-from wattmill.catalog.table import look_up, read_rows
+from wattmill.catalog.table import by_every_name, look_up, read_rows
 from wattmill.catalog.units import GIGA
 
 Kind = Literal["scale-up", "host", "scale-out", "desk", "package"]
@@ -76,10 +75,7 @@ def _rows() -> tuple[Row, ...]:
 
 @cache
 def _by_name() -> dict[str, Link]:
-    found: dict[str, Link] = {}
-    for row, link in zip(_rows(), links(), strict=True):
-        found |= {plain(name): link for name in (row.name, *row.aliases)}
-    return found
+    return by_every_name(_rows(), links())
 
 
 def link(name: str) -> Link:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple, TypeVar, get_args
@@ -83,6 +83,17 @@ def entries(file: str, kind: str, identity: Identity = by_name) -> tuple[Entry, 
 def _package_rows(file: str, kind: str) -> tuple[RawRow, ...]:
     text = (files("wattmill.catalog") / "data" / file).read_text(encoding="utf-8")
     return tuple(rtoml.loads(text)[kind])
+
+
+def by_every_name(
+    rows: Iterable[Any], records: Iterable[R], key: Callable[[str], str] = plain
+) -> dict[str, R]:
+    """The record of each row under its name and its aliases, as `key` writes them."""
+    return {
+        key(name): record
+        for row, record in zip(rows, records, strict=True)
+        for name in (row.name, *row.aliases)
+    }
 
 
 def look_up(kind: str, name: str, known: Mapping[str, R]) -> R:
