@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: up test quick lint types crash bench accuracy lock clean
+.PHONY: up test quick lint types crash faults machine bench bench-ledger accuracy lock clean
 
 up: $(VENV)/.run
 	$(BIN)/wattmill up examples/first/factory.toml
@@ -24,9 +24,22 @@ types: $(VENV)/.dev
 crash: $(VENV)/.dev
 	WATTMILL_CRASH_ROUNDS=100 $(BIN)/pytest tests/crash -s
 
-# The gateway beside its peers, each in an environment of its own.
+# A disk that fails at the N-th write, sync, rename …, for every N; `make test` tries some of them.
+faults: $(VENV)/.dev
+	WATTMILL_FAULTS_ALL=1 $(BIN)/pytest tests/crash/test_faults.py -s
+
+# The ledger beside a list of requests and a few sums, 100,000 random steps; `make test` does some hundreds.
+machine: $(VENV)/.dev
+	WATTMILL_MACHINE_STEPS=$${WATTMILL_MACHINE_STEPS:-100000} $(BIN)/pytest tests/ledger/machine -s
+
+# The gateway beside its peers, each in an environment of its own; then the ledger.
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench.gateway
+	$(BIN)/python -m bench.ledger
+
+# What the ledger can carry, ten million requests in a month among it: about an hour, and 4 GB of disk for a while.
+bench-ledger: $(VENV)/.dev
+	$(BIN)/python -m bench.ledger
 
 # Predictions beside measurements, held out by model family and by generation of GPUs, and beside peers.
 MEASURED ?= ../shared/measured
@@ -34,15 +47,16 @@ ACCURACY := bench/.cache/accuracy
 accuracy: $(ACCURACY)/.ready
 	PYTHONPATH=.:src $(ACCURACY)/bin/python -m bench.accuracy --measured $(MEASURED)
 
-$(ACCURACY)/.ready:
+$(ACCURACY)/.ready: Makefile
 	test -x $(ACCURACY)/bin/python || $(PYTHON) -m venv $(ACCURACY)
-	$(ACCURACY)/bin/pip install --quiet --disable-pip-version-check numpy==2.4.6 scipy==1.17.1 msgspec tzdata
+	$(ACCURACY)/bin/pip install --quiet --disable-pip-version-check numpy==2.4.6 scipy==1.17.1 msgspec rtoml tzdata
 	touch $@
 
 $(VENV)/.run: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q src/wattmill
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.lock

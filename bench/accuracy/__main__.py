@@ -20,6 +20,7 @@ from bench.accuracy import peers
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 DRAWS = 2000
+LOCAL = {"gddr": "GeForce and RTX", "hbm": "A100 and H100", "apple": "Apple"}
 
 
 def main() -> None:
@@ -127,7 +128,7 @@ def _difference(families: Any, ours: Array, theirs: Array) -> None:
 
 def _first_tokens(rows: model.Rows) -> None:
     _title("TTFT with no more users than cards, held out by model family")
-    few = fit.few_users(rows)
+    few, seen = fit.few_users(rows), ~np.isnan(rows.ttft_s)
     errors = np.full(len(few), np.nan)
     for name in sorted(set(rows.family)):
         here = rows.family == name
@@ -136,6 +137,7 @@ def _first_tokens(rows: model.Rows) -> None:
         errors[here] = fit.ttft_of(rows, factors, waits)[here] / rows.ttft_s[here] - 1
     _line("all", errors[few])
     _each(sorted(set(rows.family)), rows.family[few], errors[few])
+    _line("more users than cards, same fit", errors[seen & ~few])
 
 
 def _local(folder: Path) -> None:
@@ -143,9 +145,11 @@ def _local(folder: Path) -> None:
     rows = local.read_local(folder)
     errors = local.held_out(rows) - 1
     kinds, devices = (np.array([getattr(r, n) for r in rows]) for n in ("kind", "device"))
-    for kind in ("gddr", "hbm", "apple"):
-        _line({"gddr": "GeForce and RTX"}.get(kind, kind), errors[kinds == kind])
+    _line("all", errors)
+    for kind, name in LOCAL.items():
+        _line(name, errors[kinds == kind])
         _each(sorted(set(devices[kinds == kind])), devices, errors)
+    _line("A100 and H100, from GDDR alone", local.transferred(rows) - 1)
 
 
 def _power(folder: Path, prior: Any) -> None:
@@ -181,9 +185,11 @@ def _coverage(rows: model.Rows, folder: Path) -> None:
         print(f"  {name:14} {held.mean():.0%} of {len(held)}")
     print(f"  all rows       {np.concatenate(inside).mean():.0%}")
     table = local.read_local(folder)
-    near = np.array([r.kind == "gddr" for r in table])
-    ratio = np.abs(np.log(local.held_out(table)))[near]
-    print(f"  llama.cpp on GeForce and RTX: {(ratio <= 1.6449 * 0.10).mean():.0%} of {len(ratio)}")
+    size, width = np.abs(np.log(local.held_out(table))), fit.spreads(logs, folder)[3]["tpot"]
+    for kind in ("gddr", "hbm"):
+        near = size[[r.kind == kind for r in table]]
+        inside_frac = (near <= 1.6449 * width).mean()
+        print(f"  llama.cpp on {LOCAL[kind]}: {inside_frac:.0%} of {len(near)}")
 
 
 if __name__ == "__main__":

@@ -3,16 +3,19 @@
 Nothing heavy is imported before a command runs, so that ``wattmill --help`` answers at once.
 """
 
-import os
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from wattmill import __version__
-from wattmill.core.errors import UsageError, WattmillError
+from wattmill.commands.billing import corrections_app, credit_app, invoices_app, payments_app
+from wattmill.commands.common import DATA, Data, Json, Month, OneTenant, show, show_document
+from wattmill.commands.doctor import doctor
+from wattmill.commands.exports import export_app, outbox_app, recompute
+from wattmill.commands.tenants import budgets_app, keys_app, tenants_app
+from wattmill.core.errors import UsageError
+from wattmill.start import answer, guarded, is_question, say
 
 if TYPE_CHECKING:
     from wattmill.web.supervisor import Supervisor
@@ -24,71 +27,31 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-tenants_app = typer.Typer(help="Tenants: who is served, by which plan.", no_args_is_help=True)
-keys_app = typer.Typer(help="API keys: create, rotate, revoke.", no_args_is_help=True)
-budgets_app = typer.Typer(help="Monthly budgets with a hard stop.", no_args_is_help=True)
 catalog_app = typer.Typer(help="Hardware, models and prices that are known.", no_args_is_help=True)
 app.add_typer(tenants_app, name="tenants")
 app.add_typer(keys_app, name="keys")
 app.add_typer(budgets_app, name="budgets")
+app.add_typer(invoices_app, name="invoices")
+app.add_typer(payments_app, name="payments")
+app.add_typer(credit_app, name="credit")
+app.add_typer(corrections_app, name="corrections")
+app.add_typer(export_app, name="export")
+app.add_typer(outbox_app, name="outbox")
 app.add_typer(catalog_app, name="catalog")
+energy_app = typer.Typer(help="What meters of pools counted.", no_args_is_help=True)
+app.add_typer(energy_app, name="energy")
 import_app = typer.Typer(help="Read what is yours into your catalog file.", no_args_is_help=True)
 app.add_typer(import_app, name="import")
 
-Data = Annotated[
-    Path,
-    typer.Option(
-        "--data", envvar="WATTMILL_DATA", help="The folder of the books.", show_default=True
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 FactoryFile = Annotated[
     Path | None,
     typer.Argument(metavar="FACTORY.toml", help="Default: ./factory.toml, else the first example."),
 ]
-DATA = Path(".wattmill")
 
 
 def main() -> NoReturn:
-    """Run a command; an error that wattmill raised on purpose becomes a message and exit status 2."""
-    try:
-        if sys.argv[1:2] == ["ask"] and "--help" not in sys.argv:
-            _ask_at_once(sys.argv[2:])
-        else:
-            app()
-    except WattmillError as error:
-        say(f"error: {error}")
-        if error.hint:
-            say(f"\nhint: {error.hint}")
-        sys.exit(2)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    sys.exit(0)
-
-
-def _ask_at_once(words: list[str]) -> None:
-    """`ask` without typer, which takes longer to read its arguments than an answer takes."""
-    from wattmill.plan.questions.asking import from_words
-
-    print(from_words(words))
-
-
-def say(text: str) -> None:
-    """Talk goes to standard error."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def show(data: Any, as_json: bool, text: Callable[[], Any]) -> None:
-    """Print the result of a command: JSON, or what ``text`` returns for a person."""
-    if as_json:
-        import msgspec
-
-        print(msgspec.json.format(msgspec.json.encode(data), indent=2).decode())
-        return
-    from rich.console import Console
-
-    Console(soft_wrap=False).print(text(), highlight=False, markup=False)
+    """Run a command, as `python -m wattmill.cli` does; `wattmill` itself begins in `wattmill.start`."""
+    guarded(answer if is_question() else app)
 
 
 def _version(value: bool) -> None:
@@ -137,6 +100,10 @@ def up(
         str | None,
         typer.Option("--record", help="Append every decision to this file, for a replay."),
     ] = None,
+    gateways: Annotated[
+        int | None,
+        typer.Option(help="How many gateway processes share the endpoint.", min=1, max=64),
+    ] = None,
 ) -> None:
     """Start the factory: engines, gateway, books, status page. Ctrl-C drains and stops it."""
     from wattmill.catalog.factory import load_factory
@@ -144,7 +111,7 @@ def up(
 
     path = _factory_of_model(model, data) if model else _factory_path(factory)
     loaded = load_factory(path)
-    supervisor = Supervisor(loaded, _text(path), data.resolve(), say, record)
+    supervisor = Supervisor(loaded, _text(path), data.resolve(), say, record, gateways)
     try:
         supervisor.start()
         _greet(supervisor, path)
@@ -261,11 +228,19 @@ def backup(target: Path, data: Data = DATA, as_json: Json = False) -> None:
     show(result, as_json, lambda: f"{result['path']}: {result['bytes']:,} bytes.")
 
 
-# --- plan and bill --------------------------------------------------------------------------------------------------
+@app.command()
+def restore(copy: Path, data: Data = DATA, as_json: Json = False) -> None:
+    """Fill an empty data folder, or its empty database, from a copy that ``backup`` wrote."""
+    from wattmill.ledger.copying import restore_books
 
-Month = Annotated[
-    str | None, typer.Option("--month", help="For example 2026-11; default: the current one.")
-]
+    result = {"path": str(copy.resolve()), "blocks": restore_books(copy, data.resolve())}
+    show(result, as_json, lambda: f"{result['path']}: {result['blocks']:,} blocks, all sound.")
+
+
+app.command("doctor")(doctor)
+
+
+# --- plan and bill --------------------------------------------------------------------------------------------------
 
 
 @app.command()
@@ -281,12 +256,15 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """What each pool carries, what a token costs, what binds."""
+    from datetime import date
+
     from wattmill.catalog.factory import load_factory
     from wattmill.plan.report import plan_factory
     from wattmill.plan.text import render
 
     report = plan_factory(
         load_factory(_factory_path(factory)),
+        date.today(),
         load_frac=load,
         context_tokens=context,
         isl=isl,
@@ -429,8 +407,12 @@ def size(
 
 @app.command()
 def bill(
-    tenant: str,
+    tenant: OneTenant = None,
     month: Month = None,
+    rate_plan: Annotated[
+        str | None,
+        typer.Option("--rate-plan", help="What it would be under this plan, per tenant."),
+    ] = None,
     pdf: Annotated[
         Path | None, typer.Option("--pdf", help="Write the invoice as PDF here.")
     ] = None,
@@ -438,33 +420,105 @@ def bill(
     data: Data = DATA,
     as_json: Json = False,
 ) -> None:
-    """A tenant's invoice for a month."""
-    from wattmill.ledger import export
-    from wattmill.web.reports import tenant_invoice
+    """A tenant's invoice for a month as the books stand; `invoices issue` makes it final."""
+    from wattmill.web import bills
 
-    invoice = tenant_invoice(data, tenant, month)
-    if pdf is not None:
-        pdf.write_bytes(export.invoice_pdf(invoice))
-        say(f"{pdf} is written")
-    if csv:
-        print(export.invoice_csv(invoice), end="")
-    elif as_json:
-        print(export.invoice_json(invoice))
-    elif pdf is None:
-        show(None, False, lambda: export.invoice_screen(invoice))
+    if rate_plan is not None:
+        from wattmill.web.bills_text import comparison_table
+
+        found = bills.under_plan(data, rate_plan, month, tenant)
+        show([one.as_data() for one in found], as_json, lambda: comparison_table(found))
+        return
+    if tenant is None:
+        raise UsageError("whose invoice?", hint="wattmill bill TENANT, or --rate-plan PLAN for all")
+    show_document(bills.tenant_draft(data, tenant, month), pdf, csv, as_json)
 
 
 @app.command()
-def margin(month: Month = None, data: Data = DATA, as_json: Json = False) -> None:
-    """Revenue less energy, amortisation and idle, per tenant."""
-    from wattmill.ledger import export
-    from wattmill.web.reports import site_margin
+def margin(
+    month: Month = None,
+    by: Annotated[str, typer.Option("--by", help="Rows by tenant, model or day.")] = "tenant",
+    schedule: Annotated[
+        str,
+        typer.Option(
+            "--schedule",
+            help="Wear of machines: book (straight line) or economic (market value).",
+        ),
+    ] = "book",
+    request: Annotated[
+        str | None,
+        typer.Option("--request", help="Explain one request instead, by its x-request-id."),
+    ] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="Print all rows as CSV.")] = False,
+    data: Data = DATA,
+    as_json: Json = False,
+) -> None:
+    """Revenue less energy, amortisation and idle: per tenant, model, pool, day or request."""
+    from wattmill.web import margins
 
-    report = site_margin(data, month)
-    if as_json:
-        print(export.margin_json(report))
-    else:
-        show(None, False, lambda: export.margin_screen(report))
+    margins.show(data, month, by, schedule, request, csv=csv, as_json=as_json, screen=show)
+
+
+app.command("recompute")(recompute)
+
+
+@energy_app.command("import")
+def energy_import(
+    path: Annotated[Path, typer.Argument(metavar="FILE.csv")],
+    pool: Annotated[str, typer.Option("--pool", help="Whose meter it is.")],
+    resets: Annotated[
+        bool, typer.Option("--resets", help="Where the counter falls, the meter began anew.")
+    ] = False,
+    data: Data = DATA,
+    as_json: Json = False,
+) -> None:
+    """What a pool's own meter counted, from CSV with a header, in one of two forms.
+
+    start,end,kwh       the energy of each time
+
+    time,counter_kwh    a counter that only grows; energy is the difference of two rows
+
+    Instants carry their offset: 2026-11-01T00:00+01:00 or 2026-10-31T23:00Z. The meter counts the
+    machines, before cooling: PUE is added. A counter that falls is refused with its line; with
+    --resets nothing is known of the time in which it fell. Readings that overlap, in the file or
+    with earlier ones, are refused with the line, and then nothing is taken; the same reading again
+    is left as it is. What no reading covers is modelled, and the margin says how much was measured.
+    """
+    from wattmill.web.energy import import_file
+
+    result = import_file(data, path, pool, resets=resets)
+    added, known = result["added"], result["known"]
+    show(result, as_json, lambda: f"{pool}: {added:,} readings, {known:,} known already.")
+
+
+@energy_app.command("list")
+def energy_list(data: Data = DATA, as_json: Json = False) -> None:
+    """The readings in the books, by pool and file."""
+    from wattmill.web.control import call
+
+    def line(row: dict[str, Any]) -> str:
+        span = f"{row['first']} to {row['last']}"
+        return f"{row['pool']}: {row['readings']:,} from {row['source']}, {span}, {row['kwh']:,.3f} kWh"
+
+    rows = call(data, "list_energy")
+    show(rows, as_json, lambda: "\n".join(map(line, rows)) or "No readings.")
+
+
+@energy_app.command("remove")
+def energy_remove(
+    pool: Annotated[str, typer.Option("--pool", help="Whose meter it is.")],
+    start: Annotated[str, typer.Option("--from", help="For example 2026-11-01T00:00+01:00.")],
+    end: Annotated[str, typer.Option("--to", help="The readings end by then.")],
+    data: Data = DATA,
+    as_json: Json = False,
+) -> None:
+    """Withdraw readings of a pool, to import better ones; they stay in the books and count no more."""
+    from wattmill.web.control import call
+    from wattmill.web.energy import instant_us
+
+    span = {"start_us": instant_us(start), "end_us": instant_us(end)}
+    result = call(data, "remove_energy", pool=pool, **span)
+    show(result, as_json, lambda: f"{pool}: {result['removed']:,} readings removed.")
 
 
 # --- questions and audit --------------------------------------------------------------------------------------------
@@ -590,206 +644,6 @@ def import_model(
     found = {"model": imported.model, "notes": imported.notes, "catalog": str(target)}
     show(found, as_json, lambda: importing.imported_text(imported))
     say(f"\nwritten to {target}")
-
-
-# --- tenants, keys, budgets -----------------------------------------------------------------------------------------
-
-Rpm = Annotated[int | None, typer.Option("--rpm", min=1, help="Requests per minute at the most.")]
-Concurrency = Annotated[
-    int | None, typer.Option("--concurrency", min=1, help="Requests at a time at the most.")
-]
-
-
-def _call_and_show(
-    data: Path, as_json: bool, operation: str, text: Callable[[Any], Any], **arguments: Any
-) -> None:
-    from wattmill.web.control import call
-
-    result = call(data, operation, **arguments)
-    show(result, as_json, lambda: text(result))
-
-
-@tenants_app.command("list")
-def tenants_list(data: Data = DATA, as_json: Json = False) -> None:
-    """Every tenant with its plan, budget and limits."""
-    from wattmill.web.text import tenants_table
-
-    _call_and_show(data, as_json, "list_tenants", tenants_table)
-
-
-@tenants_app.command("create")
-def tenants_create(
-    name: str,
-    plan: Annotated[str, typer.Option("--plan", help="A rate plan of the factory file.")],
-    timezone: Annotated[str, typer.Option("--timezone")] = "UTC",
-    budget: Annotated[str | None, typer.Option("--budget", help="USD per month.")] = None,
-    rpm: Rpm = None,
-    concurrency: Concurrency = None,
-    data: Data = DATA,
-    as_json: Json = False,
-) -> None:
-    """A tenant that is not in the factory file."""
-    _call_and_show(
-        data,
-        as_json,
-        "create_tenant",
-        lambda row: f"Tenant {row['name']} is created. Next: wattmill keys create {row['name']}",
-        name=_name(name),
-        plan=plan,
-        timezone=_timezone(timezone),
-        budget_uusd=_uusd(budget),
-        requests_per_minute=rpm,
-        max_concurrency=concurrency,
-    )
-
-
-@tenants_app.command("set")
-def tenants_set(
-    name: str,
-    plan: Annotated[str | None, typer.Option("--plan")] = None,
-    rpm: Annotated[int | None, typer.Option("--rpm", min=0, help="0: no limit.")] = None,
-    concurrency: Annotated[
-        int | None, typer.Option("--concurrency", min=0, help="0: no limit.")
-    ] = None,
-    active: Annotated[bool | None, typer.Option("--active/--inactive")] = None,
-    data: Data = DATA,
-    as_json: Json = False,
-) -> None:
-    """Change a tenant's plan or limits, or stop serving it."""
-    given: dict[str, Any] = {"plan": plan, "active": active}
-    values = {name: value for name, value in given.items() if value is not None}
-    for column, limit in (("requests_per_minute", rpm), ("max_concurrency", concurrency)):
-        if limit is not None:
-            values[column] = limit or None
-    if not values:
-        raise UsageError(
-            "nothing to set", hint="--plan, --rpm, --concurrency, --active, --inactive"
-        )
-    _call_and_show(
-        data,
-        as_json,
-        "set_tenant",
-        lambda row: f"Tenant {row['name']} is set.",
-        name=name,
-        **values,
-    )
-
-
-@keys_app.command("list")
-def keys_list(
-    tenant: Annotated[str | None, typer.Argument()] = None, data: Data = DATA, as_json: Json = False
-) -> None:
-    """Keys without their text."""
-    from wattmill.web.text import keys_table
-
-    _call_and_show(data, as_json, "list_keys", keys_table, tenant=tenant)
-
-
-@keys_app.command("create")
-def keys_create(
-    tenant: str,
-    label: Annotated[str, typer.Option("--label")] = "",
-    rpm: Rpm = None,
-    concurrency: Concurrency = None,
-    data: Data = DATA,
-    as_json: Json = False,
-) -> None:
-    """A new key. Its text is shown now and never again."""
-    _call_and_show(
-        data,
-        as_json,
-        "create_key",
-        _new_key_text,
-        tenant=tenant,
-        label=label,
-        requests_per_minute=rpm,
-        max_concurrency=concurrency,
-    )
-
-
-@keys_app.command("rotate")
-def keys_rotate(key_id: str, data: Data = DATA, as_json: Json = False) -> None:
-    """A new key in place of an old one, which is refused from now on."""
-    _call_and_show(data, as_json, "rotate_key", _new_key_text, key_id=key_id)
-
-
-@keys_app.command("revoke")
-def keys_revoke(key_id: str, data: Data = DATA, as_json: Json = False) -> None:
-    """Refuse a key from now on."""
-    _call_and_show(
-        data, as_json, "revoke_key", lambda row: f"Key {row['id']} is revoked.", key_id=key_id
-    )
-
-
-def _new_key_text(key: dict[str, Any]) -> str:
-    say(f"key {key['id']} of tenant {key['tenant']}; it is shown only now:")
-    return str(key["key"])
-
-
-@budgets_app.command("list")
-def budgets_list(data: Data = DATA, as_json: Json = False) -> None:
-    """What each tenant may spend this month, has spent, and has reserved."""
-    from wattmill.web.text import balances_table
-
-    _call_and_show(data, as_json, "balances", balances_table)
-
-
-@budgets_app.command("set")
-def budgets_set(
-    tenant: str,
-    usd: Annotated[str, typer.Argument(metavar="USD|none", help="USD per month, or none.")],
-    data: Data = DATA,
-    as_json: Json = False,
-) -> None:
-    """Set a tenant's monthly budget. The next request feels it."""
-    budget = None if usd.lower() == "none" else _uusd(usd)
-    _call_and_show(
-        data,
-        as_json,
-        "set_tenant",
-        lambda row: f"Budget of {row['name']}: {usd} USD per month.",
-        name=tenant,
-        budget_uusd=budget,
-    )
-
-
-def _uusd(usd: str | None) -> int | None:
-    from decimal import InvalidOperation
-
-    from wattmill.core.money import usd_to_uusd
-
-    if usd is None:
-        return None
-    try:
-        uusd = usd_to_uusd(usd.replace(",", "").replace("_", ""))
-    except (ValueError, InvalidOperation):
-        raise UsageError(
-            f"{usd!r} is not an amount in USD", hint="write it as 500 or 12.50"
-        ) from None
-    if uusd < 0:
-        raise UsageError(f"a budget cannot be negative: {usd}", hint="write it as 500 or 12.50")
-    return uusd
-
-
-def _name(name: str) -> str:
-    import re
-
-    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", name):
-        hint = "use a-z, 0-9, '.', '_' and '-', beginning with a letter or digit"
-        raise UsageError(f"{name!r} is not a name for a tenant", hint=hint)
-    return name
-
-
-def _timezone(name: str) -> str:
-    from zoneinfo import ZoneInfo
-
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise UsageError(
-            f"there is no time zone {name!r}", hint="for example Europe/Berlin"
-        ) from None
-    return name
 
 
 if __name__ == "__main__":

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattmill.catalog.factory import Prices, load_factory, parse_factory
+from wattmill.catalog.factory import Factory, Prices, load_factory, parse_factory
 from wattmill.core.errors import FactoryError
+from wattmill.core.records import Band
+from wattmill.core.terms import (
+    Commitment,
+    Flat,
+    Graduated,
+    Package,
+    Scheme,
+    Terms,
+    Tier,
+    Volume,
+    decode_terms,
+    encode_terms,
+)
 
 SMALL = """\
 [[pool]]
@@ -98,19 +112,25 @@ def test_whole_file() -> None:
 
 def test_prices_are_exact_and_default_by_their_kind() -> None:
     factory = parse_factory(WHOLE, "f.toml")
-    assert factory.rate_plan("standard").uusd_per_mtok == Prices(
-        input=400_000,
-        cached_input=40_000,
-        cache_write=400_000,
-        output=1_600_000,
-        reasoning=1_600_000,
-        audio_in=400_000,
-        audio_out=1_600_000,
-        image_in=1,
+    assert prices_of(factory) == {
+        "input_uncached": "0.4",
+        "input_cached": "0.04",
+        "cache_write": "0.4",
+        "output_text": "1.6",
+        "output_reasoning": "1.6",
+        "audio_in": "0.4",
+        "audio_out": "1.6",
+        "image_in": "0.000001",
+    }
+    assert factory.pool("cloud").uusd_per_mtok == Prices(
+        880_000, 880_000, 880_000, 900_000, 900_000, 880_000, 900_000, 880_000
     )
-    cloud = factory.pool("cloud").uusd_per_mtok
-    assert cloud is not None
-    assert (cloud.input, cloud.cached_input, cloud.reasoning) == (880_000, 880_000, 900_000)
+
+
+def prices_of(factory: Factory, plan: str = "standard", card: int = 0) -> dict[str, str]:
+    """The price of each meter on a card on which all are flat."""
+    rates = factory.rate_plan(plan).terms.cards[card].rates
+    return {meter: f"{rate.scheme.unit:f}" for rate in rates for meter in rate.meters}  # type: ignore[union-attr]
 
 
 def test_least_file_has_defaults() -> None:
@@ -171,7 +191,8 @@ def broken(old: str, new: str) -> tuple[str, int]:
         ('timezone = "Europe/Berlin"', 'timezone = "Mars"', "time zone", "IANA"),
         ('timezone = "Europe/Berlin"', 'timezone = "../etc"', "time zone", "IANA"),
         ('timezone = "Europe/Berlin"', 'timezone = "Europe"', "time zone", "IANA"),
-        ('timezone = "Europe/Berlin"', 'currency = "EUR"', "currency", "USD"),
+        ('timezone = "Europe/Berlin"', 'currency = "EURO"', "unknown currency", "ISO 4217"),
+        ('timezone = "Europe/Berlin"', "currency = 3", "must be text", "currency"),
         ("address = [", "address = 3 # [", "list of lines", "address"),
         ('listen = "[::1]:0"', 'listen = "8600"', "host:port", "127.0.0.1:8600"),
         ('listen = "[::1]:0"', 'listen = "a:99999"', "host:port", "127.0.0.1:8600"),
@@ -357,3 +378,248 @@ def test_every_price_in_micro_usd_is_exact(uusd: int) -> None:
     prices = parse_factory(text, "f.toml").pool("cloud").uusd_per_mtok
     assert prices is not None
     assert prices.input == uusd
+
+
+# --- rate plans -------------------------------------------------------------------------------------------------------
+
+PLAN = """\
+[[rate_plan]]
+name = "rich"
+usd_per_mtok = { input = 0.40, cached_input = 0.0000001, output = 1.60 }
+
+[[tenant]]
+name = "globex"
+rate_plan = "rich"
+"""
+GENERAL = "usd_per_mtok = { input = 0.40, cached_input = 0.0000001, output = 1.60 }"
+
+
+def with_plan(more: str = "", prices: str = GENERAL, tenant: str = "") -> Factory:
+    """The whole file with a second plan that says more, and a tenant of it."""
+    plan, _, buyer = PLAN.replace(GENERAL, f"{prices}\n{more}").partition("[[tenant]]")
+    return parse_factory(f"{WHOLE}\n{plan}\n[[tenant]]{buyer}{tenant}", "f.toml")
+
+
+def terms(more: str = "", prices: str = GENERAL, tenant: str = "") -> Terms:
+    """The terms that the tenant is billed by."""
+    factory = with_plan(more, prices, tenant)
+    return factory.rate_plan(factory.tenant("globex").rate_plan).terms
+
+
+def scheme_of(price: str, meter: str = "output_text") -> Scheme:
+    (card,) = terms(prices=f"usd_per_mtok = {{ input = 1, output = {price} }}").cards
+    return next(rate.scheme for rate in card.rates if meter in rate.meters)
+
+
+def test_terms_go_through_json_and_back() -> None:
+    read = terms("commitment = { usd = 100 }\nfree_mtok = { output = 2.5 }\nmarkup_percent = 7")
+    assert decode_terms(encode_terms(read)) == read
+    assert encode_terms(terms(prices=GENERAL)) == encode_terms(
+        terms(prices=GENERAL.replace("0.40", "0.4").replace("1.60", "1.6000"))
+    )
+
+
+def test_a_price_may_be_finer_than_a_millionth() -> None:
+    assert scheme_of("0.000000000001") == Flat(Decimal("1e-12"))
+
+
+def test_tiers_and_packages_as_they_are_written() -> None:
+    rows = "[{ up_to_mtok = 5, usd_per_mtok = 2 }, { usd_per_mtok = 1, flat_usd = 3 }]"
+    tiers = (Tier(Decimal(5), Decimal(2)), Tier(None, Decimal(1), Decimal(3)))
+    assert scheme_of(f"{{ graduated = {rows} }}") == Graduated(tiers)
+    assert scheme_of(f"{{ volume = {rows}, flat_at_zero = true }}") == Volume(tiers, True)
+    excluded = scheme_of(f'{{ volume = {rows}, bound = "excluded" }}')
+    assert excluded == Volume(tiers, tier_bounds="up_to_excluded")
+    assert scheme_of("{ package_mtok = 10, package_usd = 15 }") == Package(Decimal(10), Decimal(15))
+
+
+def test_meters_that_are_not_named_are_counted_with_their_kind() -> None:
+    (card,) = terms("free_mtok = { reasoning = 3 }").cards
+    groups = {rate.meters: (f"{rate.scheme.unit:f}", f"{rate.free:f}") for rate in card.rates}  # type: ignore[union-attr]
+    assert groups == {
+        ("input_uncached", "cache_write", "audio_in", "image_in"): ("0.4", "0"),
+        ("input_cached",): ("0.0000001", "0"),
+        ("output_text", "audio_out"): ("1.6", "0"),
+        ("output_reasoning",): ("1.6", "3"),
+    }
+
+
+def test_a_rate_leaves_to_the_plan_what_it_does_not_say() -> None:
+    with_rate = '[[rate_plan.rate]]\nmodel = "house-large"\nusd_per_mtok = { output = 9 }'
+    general, large = (
+        {meter: rate.scheme for rate in card.rates for meter in rate.meters}
+        for card in terms(with_rate).cards
+    )
+    assert large["output_reasoning"] == Flat(Decimal(9))
+    assert large["input_cached"] == general["input_cached"]
+
+
+def test_a_markup_is_on_what_each_cloud_charges() -> None:
+    read = terms("markup_percent = 12.5", prices="")
+    (card,) = read.cards
+    assert (card.pool, card.note) == ("cloud", "cloud + 12.5 %")
+    assert card.rates[0].scheme == Flat(Decimal("0.99"))
+
+
+NIGHT = '[[rate_plan.band]]\nname = "night"\nhours = "22:00-06:00"\n'
+
+
+def test_a_band_has_hours_on_days_and_a_discount_on_every_rate() -> None:
+    more = (
+        '[[rate_plan.rate]]\nmodel = "house-large"\nusd_per_mtok = { output = 9 }\n'
+        f'{NIGHT}days = ["fri", "sun"]\ndiscount_percent = 50'
+    )
+    read = terms(more)
+    assert read.bands == (Band("night", "Europe/Berlin", ((0, 360), (7080, 7560), (9960, 10080))),)
+    found = {(card.model, card.band): card.rates[2].scheme for card in read.cards}
+    assert found == {
+        (None, None): Flat(Decimal("1.6")),
+        (None, "night"): Flat(Decimal("0.8")),
+        ("house-large", None): Flat(Decimal(9)),
+        ("house-large", "night"): Flat(Decimal("4.5")),
+    }
+
+
+def test_fees_and_promises() -> None:
+    read = terms(
+        "fee_usd_per_month = 10\nmaximum_usd_per_month = 99\nfree_usd_per_month = 1\n"
+        'proration = "whole"\n[rate_plan.commitment]\nusd = 50_000\nmonths = 12\n'
+        'starts = "2026-01"\ndue = "start"\noverage_percent = 120'
+    )
+    assert read.proration == "whole"
+    assert [read.fee, read.maximum, read.allowance] == [Decimal(10), Decimal(99), Decimal(1)]
+    assert read.commitment == Commitment(Decimal(50_000), 12, "2026-01", "start", Decimal("1.2"))
+
+
+def test_a_tenant_with_prices_of_its_own_has_its_own_plan() -> None:
+    own = "seats = 3\nusd_per_mtok = { output = 1 }\nminimum_usd_per_month = 7"
+    factory = with_plan("seat_usd_per_month = 5\nfree_usd_per_month = 2", tenant=own)
+    plan = factory.rate_plan("rich@globex")
+    assert factory.tenant("globex").rate_plan == plan.name
+    assert (plan.tenant, plan.terms.seats) == ("globex", 3)
+    assert (plan.terms.minimum, plan.terms.allowance) == (Decimal(7), Decimal(2))
+    assert prices_of(factory, plan.name)["output_reasoning"] == "1"
+    assert prices_of(factory, plan.name)["input_uncached"] == "0.4"
+    assert prices_of(factory, "rich")["output_text"] == "1.6"
+
+
+def test_a_chain_of_resellers() -> None:
+    assert with_plan(tenant='reseller = "acme"').tenant("globex").reseller == "acme"
+    with pytest.raises(FactoryError, match="above itself"):
+        with_plan(tenant='reseller = "globex"')
+    with pytest.raises(FactoryError, match="not in this file"):
+        with_plan(tenant='reseller = "acne"')
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("markup_percent = -1", "at least 0"),
+        ("free_mtok = { output = 0.0000001 }", "more than 6 decimals"),
+        ("free_mtok = { outputs = 1 }", "unknown key 'outputs'"),
+        ("commitment = { months = 2 }", "has no starts"),
+        ("commitment = { usd = 2, starts = '2026-13' }", "is not a month"),
+        ("commitment = { }", "has no usd"),
+        ("commitment = { usd = 1 }\nminimum_usd_per_month = 1", "same usage"),
+        ('proration = "some"', "unknown proration"),
+        ("rate = 3", "must be a list of tables"),
+        ("[[rate_plan.rate]]\nusd_per_mtok = { input = 1 }", "of its own"),
+        ('[[rate_plan.rate]]\nmodel = "house-large"', "and have a price"),
+        ('[[rate_plan.rate]]\nmodel = "house"\nusd_per_mtok = { input = 1 }', "not in this file"),
+        ('[[rate_plan.rate]]\nband = "day"\nusd_per_mtok = { input = 1 }', "not in this file"),
+        (f"{NIGHT}", "a discount or prices"),
+        (f"{NIGHT}discount_percent = 101", "at most 100"),
+        (f"{NIGHT}discount_percent = 1\n{NIGHT}discount_percent = 1", "a second band"),
+        (
+            f"{NIGHT}discount_percent = 1\n{NIGHT.replace('night', 'late')}discount_percent = 1",
+            "overlap",
+        ),
+        (f'{NIGHT}days = "friday"\ndiscount_percent = 1', "is not a day"),
+        (f"{NIGHT.replace('06:00', '6')}discount_percent = 1", "is not a time of day"),
+        (f"{NIGHT.replace('06:00', '22:00')}discount_percent = 1", "no time at all"),
+    ],
+)
+def test_a_mistake_in_a_plan_is_refused_with_a_line(more: str, message: str) -> None:
+    with pytest.raises(FactoryError, match=re.escape(message)) as caught:
+        with_plan(more)
+    assert int(caught.value.place.removeprefix("f.toml:")) > WHOLE.count("\n")
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("price", "message"),
+    [
+        ("{ graduated = [] }", "has no tier"),
+        ("{ graduated = [{ up_to_mtok = 5 }] }", "the last tier ends"),
+        ("{ volume = [{ usd_per_mtok = 1 }, { usd_per_mtok = 2 }] }", "needs its end"),
+        ("{ volume = [{ up_to_mtok = 5 }, { up_to_mtok = 5 }, { }] }", "not more than that"),
+        ("{ volume = [{ up_to = 5 }, { }] }", "unknown key 'up_to'"),
+        ("{ graduated = [{ }], volume = [{ }] }", "in 2 ways"),
+        ("{ flat_at_zero = true }", "in 0 ways"),
+        ("{ package_mtok = 1 }", "has no package_usd"),
+        ("{ package_mtok = 0, package_usd = 1 }", "more than 0"),
+        ("{ package_mtok = 1, package_usd = 1, flat_at_zero = true }", "does not go with packages"),
+        ('{ graduated = [{ }], bound = "open" }', "unknown bound"),
+        ("0.0000000000001", "more than 12 decimals"),
+        ("[1]", "must be a number"),
+    ],
+)
+def test_a_mistake_in_a_price_is_refused_with_its_line(price: str, message: str) -> None:
+    with pytest.raises(FactoryError, match=re.escape(message)) as caught:
+        scheme_of(price)
+    assert caught.value.place == f"f.toml:{WHOLE.count(chr(10)) + 4}"
+
+
+@pytest.mark.parametrize(
+    ("tenant", "message"),
+    [
+        ("seats = 3", "no price for seats"),
+        ("usd_per_mtok = { output = -1 }", "0 to 1e12"),
+        ('country = "de"', "ISO 3166"),
+        ("tax = { name = 'VAT' }", "has no rate_percent"),
+        ("prepaid = 1", "true or false"),
+    ],
+)
+def test_a_mistake_in_what_a_tenant_has_of_its_own(tenant: str, message: str) -> None:
+    with pytest.raises(FactoryError, match=re.escape(message)):
+        with_plan(tenant=tenant)
+
+
+def test_a_plan_must_say_what_input_and_output_cost() -> None:
+    with pytest.raises(FactoryError, match="has no usd_per_mtok"):
+        with_plan(prices="")
+    with pytest.raises(FactoryError, match="do not say what input and output cost"):
+        with_plan(prices="usd_per_mtok = { input = 1 }")
+
+
+# --- currency ---------------------------------------------------------------------------------------------------------
+
+EUROS = WHOLE.replace("usd", "eur").replace("pue = 1.2", 'pue = 1.2\ncurrency = "EUR"')
+
+
+def test_keys_are_written_in_the_currency_of_the_site() -> None:
+    euros, dollars = parse_factory(EUROS, "f.toml"), parse_factory(WHOLE, "f.toml")
+    assert euros.site.currency == "EUR"
+    assert (euros.pools, euros.rate_plans, euros.tenants) == (
+        dollars.pools,
+        dollars.rate_plans,
+        dollars.tenants,
+    )
+
+
+@pytest.mark.parametrize(
+    "key", ["paid_eur", "power_eur_per_kwh", "eur_per_mtok", "budget_eur_per_month"]
+)
+@pytest.mark.parametrize("wrong", ["usd", "gbp"])
+def test_a_key_in_another_currency_says_so(key: str, wrong: str) -> None:
+    other = key.replace("eur", wrong)
+    with pytest.raises(FactoryError, match=f"{other} is in {wrong.upper()}, .* is EUR") as caught:
+        parse_factory(EUROS.replace(key, other, 1), "f.toml")
+    assert key in caught.value.hint
+
+
+def test_a_mistake_is_told_in_the_keys_of_the_file() -> None:
+    with pytest.raises(FactoryError, match="resale_eur is more than paid_eur"):
+        parse_factory(EUROS.replace("paid_eur = 72_000", "paid_eur = 1"), "f.toml")
+    with pytest.raises(FactoryError, match="finer than one micro-EUR"):
+        parse_factory(EUROS.replace("input = 0.88", "input = 0.0000001"), "f.toml")

@@ -1,18 +1,32 @@
 """Money is exact: units convert without loss or not at all, rounding is named, splits add up."""
 
-from decimal import Decimal
+from decimal import (
+    ROUND_DOWN,
+    ROUND_HALF_DOWN,
+    ROUND_HALF_EVEN,
+    ROUND_HALF_UP,
+    ROUND_UP,
+    Decimal,
+)
+from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wattmill.core.money import (
+    EXPONENTS,
     PUSD_PER_CENT,
     PUSD_PER_USD,
+    ROUNDING_RULES,
     format_cents,
+    format_minor,
     format_usd,
+    minor_to_pusd,
     pusd_to_usd,
     round_to_cents,
+    round_to_minor,
+    round_whole,
     split,
     usd_to_pusd,
     usd_to_uusd,
@@ -122,3 +136,83 @@ def test_amounts_for_people() -> None:
     assert format_usd(1_499_999, places=6) == "0.000001"
     assert format_cents(123_450) == "1,234.50"
     assert format_cents(-5) == "-0.05"
+
+
+# --- rounding rules and currencies ------------------------------------------------------------------------------------
+
+RULES = {
+    "half_up": ROUND_HALF_UP,
+    "half_even": ROUND_HALF_EVEN,
+    "half_down": ROUND_HALF_DOWN,
+    "up": ROUND_UP,
+    "down": ROUND_DOWN,
+}
+
+
+def test_every_rule_has_a_name() -> None:
+    assert set(RULES) == set(ROUNDING_RULES)
+    with pytest.raises(ValueError, match="no rounding rule is called 'bankers'"):
+        round_whole(1, "bankers")
+
+
+@STEADY
+@given(st.sampled_from(sorted(RULES)), st.decimals(-(10**9), 10**9, places=3))
+def test_every_rule_is_that_of_decimal(rule: str, value: Decimal) -> None:
+    assert round_whole(Fraction(value), rule) == int(value.quantize(Decimal(1), RULES[rule]))
+
+
+@pytest.mark.parametrize(
+    ("currency", "amount", "minor", "text"),
+    [
+        ("USD", "1234.505", 123_451, "1,234.51"),
+        ("JPY", "1234.5", 1_235, "1,235"),
+        ("KWD", "1234.5005", 1_234_501, "1,234.501"),
+        ("CLF", "0.00005", 1, "0.0001"),
+        ("EUR", "-0.005", -1, "-0.01"),
+    ],
+)
+def test_the_minor_unit_is_that_of_the_currency(
+    currency: str, amount: str, minor: int, text: str
+) -> None:
+    assert round_to_minor(usd_to_pusd(amount), currency) == minor
+    assert format_minor(minor, currency) == text
+    assert round_to_minor(minor_to_pusd(minor, currency), currency) == minor
+
+
+def test_codes_are_those_of_iso_4217() -> None:
+    assert all(len(code) == 3 and code.isupper() for code in EXPONENTS)
+    assert (EXPONENTS["VND"], EXPONENTS["HUF"], EXPONENTS["BHD"]) == (0, 2, 3)
+    with pytest.raises(KeyError):
+        round_to_minor(1, "XYZ")
+
+
+@pytest.mark.parametrize(
+    ("currency", "total", "by", "parts"),
+    [
+        ("USD", "0.05", [1, 1, 1], ["0.02", "0.02", "0.01"]),
+        ("JPY", "5", [1, 1, 1], ["2", "2", "1"]),
+        ("USD", "0.01", [100, 1], ["0.01", "0.00"]),
+    ],
+)
+def test_allocation_examples_of_openmeter(
+    currency: str, total: str, by: list[int], parts: list[str]
+) -> None:
+    minor = round_to_minor(usd_to_pusd(total), currency)
+    assert [format_minor(part, currency) for part in split(minor, by)] == parts
+
+
+@STEADY
+@given(
+    st.integers(0, 10**6), st.lists(st.fractions(0, 10, max_denominator=9), min_size=1, max_size=6)
+)
+def test_fractions_are_weights_as_well(total: int, by: list[Fraction]) -> None:
+    by = [*by, Fraction(1)]
+    scaled = [int(weight * 2520) for weight in by]
+    assert split(total, by) == split(total, scaled)
+
+
+@STEADY
+@given(st.integers(10**30, 10**60))
+def test_no_amount_is_too_long(pusd: int) -> None:
+    assert usd_to_pusd(pusd_to_usd(pusd)) == pusd
+    assert format_usd(pusd, 12).replace(",", "").replace(".", "") == str(pusd)

@@ -166,21 +166,21 @@ def test_the_supervisor_alone_is_killed(ordeal: Ordeal) -> None:
     ordeal.factory.close()
     ordeal.start()
     evidence = ordeal.audit()
-    assert "crash" not in notes(evidence, "void") | notes(evidence, "waive")
+    assert "crash" not in notes(evidence, "void") | notes(evidence, "waived")
 
 
-def notes(evidence: Evidence, kind: str) -> set[str]:
+def notes(evidence: Evidence, state: str) -> set[str]:
     """Why requests were voided or waived."""
-    number = {"void": 3, "waive": 5}[kind]
-    return {row["note"] for row in evidence.rows if row["kind"] == number}
+    return {row["reason"] for row in evidence.rows if row["state"] == state}
 
 
 def summary(evidence: Evidence) -> str:
     """How much was tried."""
-    kinds = [row["kind"] for row in evidence.rows]
+    states = [row["state"] for row in evidence.rows]
     complete = sum(answer.seen.ok for answer in evidence.answers)
     broken = sum(bool(answer.seen.broken) for answer in evidence.answers)
     return (
-        f"{complete} answers seen whole, {broken} cut off; {kinds.count(1)} held, "
-        f"{kinds.count(2)} settled, {kinds.count(3)} voided, {kinds.count(5)} waived"
+        f"{complete} answers seen whole, {broken} cut off; {len(states)} requests, "
+        f"{states.count('charged')} charged, {states.count('void')} voided, "
+        f"{states.count('waived')} waived, {len(evidence.blocks)} blocks"
     )

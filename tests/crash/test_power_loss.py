@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from wattmill.core.clock import ManualClock
+from wattmill.core.errors import JournalError
 from wattmill.core.roster import Roster
 from wattmill.ledger import snapshot as snapshots
 from wattmill.ledger.accounts import Accounts, AccountsState
@@ -42,6 +44,26 @@ def test_zeros_behind_the_last_frame_are_its_end(tmp_path: Path, zeros: int) -> 
     assert [entries for entries, _ in read_frames(path)] == [[hold(1)]]
 
 
+@pytest.mark.parametrize("zeros", [0, 1, 7, 4096])
+@pytest.mark.parametrize("torn", [1, 8, 9, 30, -1])
+def test_a_torn_frame_is_the_end_whatever_zeros_are_behind_it(
+    tmp_path: Path, torn: int, zeros: int
+) -> None:
+    """They may reach beyond where it would have ended."""
+    path = write_segment(tmp_path, 1, [hold(1)])
+    with path.open("ab") as file:
+        file.write(encode_frame([hold(2)])[:torn] + bytes(zeros))
+    assert [entries for entries, _ in read_frames(path)] == [[hold(1)]]
+
+
+def test_damage_before_something_durable_is_an_error(tmp_path: Path) -> None:
+    path = write_segment(tmp_path, 1, [hold(1)], [hold(2)])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:20] + bytes([whole[20] ^ 1]) + whole[21:])
+    with pytest.raises(JournalError, match="damaged"):
+        list(read_frames(path))
+
+
 def test_an_entry_is_on_disk_in_the_journal_before_it_is_in_the_database(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -59,7 +81,7 @@ def test_an_entry_is_on_disk_in_the_journal_before_it_is_in_the_database(
     write_segment(tmp_path, 1, [hold(1)])
     write_segment(tmp_path, 2, [hold(2)])
     with Store(tmp_path, write=True) as store:
-        loader = Loader(store)
+        loader = Loader(store, ManualClock(NOON_S))
         monkeypatch.setattr(os, "fsync", fsync)
         monkeypatch.setattr(Store, "load", load)
         assert loader.catch_up() == 2

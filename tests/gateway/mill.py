@@ -3,7 +3,7 @@
 import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from tests.gateway.wire import Answer, ask, chat, post
 from tests.support.engine import ScriptedEngine, scripted_engine
 from tests.support.factory import COMMAND, Factory, running_factory, wait_until
+from wattmill.ledger.accounts import AccountsState, decode_state
 from wattmill.web.control import call, is_running
 
 TOML = """
@@ -102,23 +103,53 @@ class Mill:
         self.factory.wait_for_new_child("books", dead)
         wait_until(lambda: is_running(self.factory.data), "the new books take commands")
 
-    def entries(self, request: int | None = None) -> list[dict[str, Any]]:
-        """Entries of a request (or all) in the books, holds first."""
+    def rows(self) -> dict[int, dict[str, Any]]:
+        """Every request that is over, as the books have it."""
         self.do("catch_up")
-        database = sqlite3.connect(f"file:{self.factory.data / 'ledger.db'}?mode=ro", uri=True)
-        database.row_factory = sqlite3.Row
-        try:
-            found = database.execute(
-                "SELECT * FROM entry WHERE ?1 IS NULL OR request = ?1 ORDER BY request, kind",
-                (request,),
-            )
-            return [dict(row) for row in found]
-        finally:
-            database.close()
+        return request_rows(self.factory.data)
+
+    def over(self, request: int) -> dict[str, Any] | None:
+        """A request as the books have it once it is over; ``None`` before."""
+        return self.rows().get(request)
+
+    def wait_for(self, request: int) -> dict[str, Any]:
+        """The same, a moment later."""
+        wait_until(lambda: self.over(request) is not None, "the request is over")
+        return self.rows()[request]
+
+    def is_held(self, request: int) -> bool:
+        """Whether a hold is in the books, and its request not over."""
+        return request in self._waiting()
 
     def last_request(self) -> int:
-        """The newest request in the books."""
-        return int(max(entry["request"] for entry in self.entries()))
+        """The newest request in the books, over or not."""
+        return max([*self.rows(), *self._waiting()])
+
+    def _waiting(self) -> set[int]:
+        self.do("catch_up")
+        return waiting_requests(self.factory.data)
+
+
+def request_rows(data: Path) -> dict[int, dict[str, Any]]:
+    """The table ``request`` by number."""
+    with closing(_books(data)) as database:
+        return {row["id"]: dict(row) for row in database.execute("SELECT * FROM request")}
+
+
+def waiting_requests(data: Path) -> set[int]:
+    """Requests that are held or wait for their delivery to be confirmed."""
+    with closing(_books(data)) as database:
+        found = database.execute("SELECT state FROM accounts_state").fetchone()
+    state = decode_state(found["state"]) if found else AccountsState()
+    return {entry.request for entry in state.open_holds} | {
+        entry.request for entry in state.unconfirmed
+    }
+
+
+def _books(data: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(f"file:{data / 'ledger.db'}?mode=ro", uri=True)
+    database.row_factory = sqlite3.Row
+    return database
 
 
 def command(*words: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,6 @@ from tests.support.engine import PROMPT_TOKENS, REFUSAL, WORDS
 from tests.support.factory import wait_until
 
 WELL = "".join(WORDS)
-HOLD, SETTLE, VOID, DELIVER = 1, 2, 3, 4
 PRICE_PUSD = PROMPT_TOKENS * INPUT_PUSD + len(WORDS) * OUTPUT_PUSD
 GAVE_UP = (502, "engine_failed")
 """What a client is told when an engine failed before its first byte and there is no other."""
@@ -16,19 +15,21 @@ GAVE_UP = (502, "engine_failed")
 
 def settled(mill: Mill, request: int) -> dict[str, object]:
     """The settlement of a request that was delivered."""
-    wait_until(lambda: len(mill.entries(request)) == 3, "hold, settlement and delivery")
-    hold, settlement, delivery = mill.entries(request)
-    assert (hold["kind"], settlement["kind"], delivery["kind"]) == (HOLD, SETTLE, DELIVER)
-    return settlement
+    charged = mill.wait_for(request)
+    assert charged["state"] == "charged"
+    return charged
 
 
 def assert_nothing_charged(mill: Mill, reason: str) -> None:
     """The newest request was held and, a moment later, voided."""
 
     def voided() -> bool:
-        entries = mill.entries(mill.last_request())
-        said = [(entry["kind"], entry["note"]) for entry in entries]
-        return said == [(HOLD, None), (VOID, reason)] and entries[1]["amount_pusd"] == 0
+        row = mill.over(mill.last_request())
+        return row is not None and (row["state"], row["reason"], row["amount_pusd"]) == (
+            "void",
+            reason,
+            0,
+        )
 
     wait_until(voided, f"a void because of {reason}", 10)
 
@@ -53,7 +54,7 @@ def test_habits_of_engines_change_nothing(mill: Mill, play: str, stream: bool) -
         answer = mill.chat(play, stream=stream)
         assert (answer.status, answer.text) == (200, WELL)
         settlement = settled(mill, answer.request)
-        assert settlement["usage_source"] == "engine"
+        assert settlement["source"] == "engine"
         assert settlement["amount_pusd"] == PRICE_PUSD
 
 
@@ -73,7 +74,7 @@ def test_without_a_count_that_adds_up_we_count_ourselves_and_never_too_much(
     answer = mill.chat(play, stream=True)
     assert answer.text == WELL
     settlement = settled(mill, answer.request)
-    assert settlement["usage_source"] in ("counted", "estimated")
+    assert settlement["source"] in ("counted", "estimated")
     assert settlement["output_text"] == len(WORDS)
     assert 0 < settlement["amount_pusd"] <= PRICE_PUSD  # type: ignore[operator]
 
@@ -83,7 +84,7 @@ def test_a_plain_answer_without_a_count_is_passed_on_all_the_same(mill: Mill, pl
     answer = mill.chat(play)
     assert (answer.status, answer.text) == (200, WELL)
     settlement = settled(mill, answer.request)
-    assert settlement["usage_source"] == "estimated"
+    assert settlement["source"] == "estimated"
     assert 0 < settlement["amount_pusd"] <= PRICE_PUSD  # type: ignore[operator]
 
 

@@ -11,7 +11,7 @@ from wattmill.catalog.factory import parse_factory
 from wattmill.core.errors import UsageError
 from wattmill.ledger.registry import Registry, TenantRow
 from wattmill.ledger.store import Store
-from wattmill.tariff.rating import price_at, price_lists
+from wattmill.tariff.rating import PriceBook
 
 TOML = """
 [site]
@@ -66,7 +66,7 @@ class Desk:
 
     def input_price(self, at_s: float, plan: str = "standard") -> int | None:
         """µUSD per million tokens in force at a time."""
-        price = price_at(price_lists(self.registry.prices())[plan], at_s)
+        price = PriceBook(self.registry.prices()).price(plan, "any", None, at_s)
         return None if price is None else price.input_uncached
 
     @property
@@ -214,8 +214,8 @@ def test_a_dated_price_read_again_later_is_still_one_version(desk: Desk) -> None
 
 def test_the_last_file_that_was_read_is_kept(desk: Desk) -> None:
     desk.read(DEARER)
-    plans = {plan.name: plan.uusd_per_mtok.input for plan in desk.registry.factory().rate_plans}
-    assert plans["standard"] == 800_000
+    terms = desk.registry.factory().rate_plan("standard").terms
+    assert desk.registry.plan_versions()[-1].terms == terms
 
 
 def test_a_tenant_has_only_the_columns_it_has(desk: Desk) -> None:

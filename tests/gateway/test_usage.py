@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wattmill.core.records import Usage
-from wattmill.gateway.usage import EngineUsage, UsageMismatch, disjoint, usage_of_answer
+from wattmill.gateway.usage import (
+    EngineUsage,
+    UsageMismatch,
+    disjoint,
+    output_of_answer,
+    usage_of_answer,
+)
 
 TOTALS = {"prompt_tokens": 100, "completion_tokens": 40}
 
@@ -83,6 +89,24 @@ def test_an_embedding_has_no_completion() -> None:
 @pytest.mark.parametrize("body", [b"{}", b'{"usage": null}', b'{"choices": []}'])
 def test_absent_usage_is_not_zero(body: bytes) -> None:
     assert usage_of_answer(body, generates=True) is None
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        ({"completion_tokens": 40}, 40),
+        ({"prompt_tokens": None, "completion_tokens": 40}, 40),
+        ({"prompt_tokens": 100, "completion_tokens": 40}, 0),
+        ({"completion_tokens": None}, 0),
+        ({"completion_tokens": -1}, 0),
+        ({"completion_tokens": 10**18}, 0),
+        (None, 0),
+    ],
+)
+def test_an_answer_is_counted_where_only_its_prompt_is_not(
+    usage: dict[str, Any] | None, expected: int
+) -> None:
+    assert output_of_answer(json.dumps({"usage": usage}).encode()) == expected
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"<html>", b'{"usage": 5}', b'{"usage": {'])

@@ -1,7 +1,7 @@
 """Small books that a test can write in a line per request."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -10,7 +10,7 @@ import pytest
 
 from wattmill.catalog.factory import Factory, parse_factory
 from wattmill.core.records import Price, Usage
-from wattmill.ledger.accounts import AccountsState
+from wattmill.ledger.accounts import Accounts
 from wattmill.ledger.entries import Deliver, Entry, Hold, Settle, Void, Waive
 from wattmill.ledger.registry import Registry
 from wattmill.ledger.store import Store
@@ -90,6 +90,8 @@ class Books:
         self.store = Store(directory, write=True)
         self.registry = Registry(self.store)
         self.entries: list[Entry] = []
+        self.accounts = Accounts()
+        self._entered: set[tuple[int, type]] = set()
         self.text = text
 
     @staticmethod
@@ -135,9 +137,25 @@ class Books:
             self.entries.append(Waive(number, at_s + 2, at_s, tenant, amount, "crash"))
         return amount
 
-    def enter(self, entries: list[Entry] | None = None) -> None:
-        """Carry the entries into the database; those that are there already stay as they are."""
-        self.store.load(self.entries if entries is None else entries, {}, AccountsState())
+    def enter(
+        self, entries: Iterable[Entry] | None = None, recorded_s: float | None = None
+    ) -> None:
+        """Carry the entries into the database, in whatever order they are; those that are there stay as they are."""
+        new = []
+        for entry in sorted(self.entries if entries is None else entries, key=_turn):
+            name = entry.request, type(entry)
+            if name not in self._entered:
+                self._entered.add(name)
+                new.append(entry)
+        over = [finished for entry in new if (finished := self.accounts.finish(entry))]
+        if recorded_s is None:
+            recorded_s = max((finished.ended_at_s for finished in over), default=0.0)
+        self.store.load(over, {}, self.accounts.state(), round(recorded_s * 1e6))
+
+
+def _turn(entry: Entry) -> int:
+    """A hold comes before its end, a settlement before its delivery."""
+    return (Hold, Settle, Void, Deliver, Waive).index(type(entry))
 
 
 NewBooks = Callable[..., Books]

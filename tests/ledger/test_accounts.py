@@ -31,7 +31,7 @@ NOW_S = at("2026-11-15T12:00")
 
 def new_accounts() -> Accounts:
     accounts = Accounts()
-    accounts.set_tenants(TENANTS)
+    accounts.set_parties(TENANTS)
     return accounts
 
 
@@ -243,7 +243,7 @@ def test_a_snapshot_goes_on_where_it_was_taken(before: list[Entry], after: list[
         live.apply(entry)
     written = msgspec.msgpack.encode(live.state())
     restored = Accounts(msgspec.msgpack.decode(written, type=AccountsState))
-    restored.set_tenants(TENANTS)
+    restored.set_parties(TENANTS)
     for entry in after:
         assert restored.apply(entry) is live.apply(entry)
     assert restored.state() == live.state()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from wattmill.core.records import Price, Usage
 from wattmill.core.roster import Roster, Tenant
-from wattmill.ledger.accounts import Accounts
+from wattmill.ledger.accounts import Accounts, Shortage
 from wattmill.ledger.book import Book, Held, HoldRefused
 from wattmill.ledger.entries import Deliver, Entry, Hold, Settle, Void, Waive
 
@@ -53,6 +53,10 @@ def hold(book: Book, request: int, amount: int, version: int = 1) -> Held | Hold
     )
 
 
+def refused(kind: str, left: int, account: str = "acme") -> HoldRefused:
+    return HoldRefused(Shortage(account, kind, left, DECEMBER_S))  # type: ignore[arg-type]
+
+
 def test_the_whole_life_of_a_request() -> None:
     book, sink = new_book()
     assert hold(book, 1, 400) == Held(1)
@@ -70,7 +74,7 @@ def test_the_whole_life_of_a_request() -> None:
 def test_a_budget_is_refused_with_what_is_left_and_until_when() -> None:
     book, sink = new_book()
     hold(book, 1, 400)
-    assert hold(book, 2, 601) == HoldRefused(600, DECEMBER_S)
+    assert hold(book, 2, 601) == refused("budget", 600)
     assert hold(book, 3, 600) == Held(2)
     assert len(sink.entries) == 2
     assert book.settle(2, NOW_S, "a", USAGE, "finished") is None
@@ -96,7 +100,7 @@ def test_a_new_budget_counts_at_once() -> None:
     book, _ = new_book()
     hold(book, 1, 400)
     book.set_roster(roster(price(1, 100), budget=300))
-    assert hold(book, 2, 1) == HoldRefused(-100, DECEMBER_S)
+    assert hold(book, 2, 1) == refused("budget", -100)
 
 
 def test_a_void_keeps_the_work_that_is_our_own_cost() -> None:

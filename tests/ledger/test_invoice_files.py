@@ -9,13 +9,14 @@ import subprocess
 import sys
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
 from pypdf import PdfReader
 from rich.console import Console, RenderableType
+from tests.support.documents import Paper, rich_paper
 
-from wattmill.core.records import Usage
+from wattmill.ledger.billing.documents import Document, Facts, Tally
 from wattmill.ledger.export import (
     invoice_csv,
     invoice_json,
@@ -24,27 +25,26 @@ from wattmill.ledger.export import (
     words,
 )
 from wattmill.ledger.export.pdf import invoice_pictures
-from wattmill.ledger.invoice import Invoice, invoice
-
-if TYPE_CHECKING:
-    from tests.ledger.conftest import Books
 
 HOSTILE = ['#import "x"', "*bold* _it_ $x$ `raw`", "<script>alert(1)</script>", "[red]#[/red] @a"]
-
-
-def bill(books: Books, tenant: str = "acme", issued: date = date(2026, 12, 1)) -> Invoice:
-    books.enter()
-    return invoice(books.store, books.registry, tenant, "2026-11", issued=issued)
+FACTS = Facts(
+    charged=Tally(7, 1000, 0),
+    waived=Tally(1, 30_000, 12_000_000_000),
+    pending=Tally(1, 30_000, 12_000_000_000),
+    voided=Tally(1, 30_000, 0),
+    sources={"engine": Tally(6, 900, 0), "counted": Tally(1, 100, 0)},
+)
 
 
 @pytest.fixture
-def billed(books: Books) -> Invoice:
-    """Four lines, and one request of each kind that is not charged."""
-    books.serve("2026-11-10 12:00", Usage(1_234_567_890, 200_000_000, 0, 345_678_901, 9))
-    books.serve("2026-11-10 12:01", Usage(30_000, source="counted"), end="waive")
-    books.serve("2026-11-10 12:02", Usage(30_000), end="pending")
-    books.serve("2026-11-10 12:03", Usage(30_000), end="void")
-    return bill(books)
+def billed() -> Document:
+    """Everything that an invoice can have."""
+    return rich_paper().made(facts=FACTS)
+
+
+def one_line(model: str = "house-large", **changed: Any) -> Document:
+    paper = Paper(model=model)
+    return paper.tokens("input_uncached", 1_000_000, "0.40").made(**changed)
 
 
 def shown(screen: RenderableType, width: int = 80) -> str:
@@ -53,166 +53,250 @@ def shown(screen: RenderableType, width: int = 80) -> str:
     return file.getvalue()
 
 
-def pdf_text(made: Invoice) -> list[str]:
+def pdf_text(made: Document, open_minor: int | None = None) -> list[str]:
     """The words of each page; typst marks where a long name may break with a soft space."""
-    pages = PdfReader(io.BytesIO(invoice_pdf(made))).pages
+    pages = PdfReader(io.BytesIO(invoice_pdf(made, open_minor))).pages
     return [page.extract_text().replace("\u200b", "") for page in pages]
+
+
+def csv_rows(made: Document) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(invoice_csv(made), newline="")))
 
 
 # --- JSON and CSV ---------------------------------------------------------------------------------
 
 
-def test_json_carries_exact_money_and_cents(billed: Invoice) -> None:
+def test_json_carries_exact_money_and_minor_units(billed: Document) -> None:
     document = json.loads(invoice_json(billed))
-    assert document["schema"] == "wattmill.invoice/1"
-    assert document["total_cents"] == sum(line["amount_cents"] for line in document["lines"])
+    assert document["schema"] == "wattmill.invoice/2"
+    net = sum(line["amount_minor"] for line in document["lines"])
+    credit = sum(draw["amount_minor"] for draw in document["credit"])
+    tax = sum(line["amount_minor"] for line in document["taxes"])
+    assert document["total_minor"] == net - credit + tax == 115_798
     for line in document["lines"]:
-        exact = Decimal(line["quantity"]) * Decimal(line["usd_per_mtok"]) / 10**6
+        exact = Decimal(line["quantity"]) * Decimal(line["unit_price"])
         assert Decimal(line["amount_usd"]) == exact
-    assert Decimal(document["exact_usd"]) == sum(
-        Decimal(line["amount_usd"]) for line in document["lines"]
-    )
-    assert document["waived"] == {"requests": 1, "tokens": 30_000, "amount_usd": "0.012000000000"}
+    assert document["facts"]["waived"]["amount_usd"] == "0.012000000000"
     assert document["period"]["end"] == "2026-12-01T00:00:00-05:00"
     assert (document["issued"], document["due"]) == ("2026-12-01", "2026-12-15")
+    assert document["taxes"][0]["rate"] == "0.19"
 
 
-def test_json_holds_no_float(billed: Invoice) -> None:
+def test_json_holds_no_float(billed: Document) -> None:
     def refuse(text: str) -> None:
         raise AssertionError(f"{text} is a float")
 
     json.loads(invoice_json(billed), parse_float=refuse)
 
 
-def test_csv_has_a_row_for_each_line(billed: Invoice) -> None:
-    rows = list(csv.DictReader(io.StringIO(invoice_csv(billed))))
-    assert [row["meter"] for row in rows] == [line.meter for line in billed.lines]
+def test_csv_has_a_row_for_each_line_and_adds_up_to_the_total(billed: Document) -> None:
+    rows = csv_rows(billed)
+    assert [row["line"] for row in rows][-2:] == ["prepaid", "tax"]
+    assert len(rows) == len(billed.lines) + 2
     assert rows[0] == {
-        "invoice": "acme-2026-11",
-        "status": "draft",
+        "invoice": "INV-00042",
+        "kind": "invoice",
+        "status": "final",
         "tenant": "acme",
         "month": "2026-11",
+        "line": "usage",
+        "text": "Input tokens, up to 1,000 Mtok",
         "model": "house-large",
+        "pool": "",
         "plan": "msp-standard",
-        "price_version": "1",
-        "meter": "input_uncached",
-        "quantity": "1234567890",
-        "usd_per_mtok": "0.400000",
-        "amount_usd": "493.827156000000",
-        "billed_usd": "493.83",
+        "plan_version": "1",
+        "meters": "input_uncached",
+        "band": "",
+        "tokens": "1000000000",
+        "quantity": "1000.000000",
+        "unit": "Mtok",
+        "unit_price": "0.40",
+        "exact": "400.000000000000",
+        "billed": "400.00",
+        "currency": "EUR",
+        "late": "",
     }
-    assert sum(Decimal(row["billed_usd"]) for row in rows) * 100 == billed.total_cents
+    assert sum(Decimal(row["billed"]) for row in rows) * 100 == billed.total_minor
+    assert sum(int(row["tokens"] or 0) for row in rows) == sum(line.tokens for line in billed.lines)
 
 
 @pytest.mark.parametrize(
-    "name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", '=cmd|"/c calc"!A1']
+    ("currency", "billed"), [("JPY", "12346"), ("USD", "12345.68"), ("KWD", "12345.679")]
 )
-def test_no_cell_of_the_csv_is_a_formula(books: Books, name: str) -> None:
-    books.serve("2026-11-10 12:00", Usage(1), model=name)
-    (row,) = csv.DictReader(io.StringIO(invoice_csv(bill(books)), newline=""))
+def test_csv_has_the_places_of_the_currency(currency: str, billed: str) -> None:
+    paper = Paper(currency=currency)
+    paper.tokens("input_uncached", 12_345_678_900, "1")
+    assert csv_rows(paper.made())[0]["billed"] == billed
+
+
+@pytest.mark.parametrize(
+    "name", ["=1+1", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", '=cmd|"/c calc"!A1']
+)
+def test_no_cell_of_the_csv_is_a_formula(name: str) -> None:
+    (row,) = csv_rows(one_line(name))
     assert row["model"] == "'" + name
 
 
-def test_csv_of_nothing_is_its_header(books: Books) -> None:
-    assert invoice_csv(bill(books)).count("\n") == 1
+def test_a_negative_number_in_the_csv_is_a_number(billed: Document) -> None:
+    late = csv_rows(billed)[9]
+    assert (late["tokens"], late["billed"], late["late"]) == ("-1500000", "-2.40", "yes")
+
+
+def test_csv_of_nothing_is_its_header() -> None:
+    assert invoice_csv(Paper().made()).count("\n") == 1
 
 
 # --- terminal -------------------------------------------------------------------------------------
 
 
-def test_the_screen_shows_every_figure(billed: Invoice) -> None:
-    screen = shown(invoice_screen(billed))
-    for figure in ("1,234,567,890", "0.4000", "0.0375", "493.83", "1,054.42", "15 December 2026"):
+def test_the_screen_shows_every_figure(billed: Document) -> None:
+    screen = shown(invoice_screen(billed), 140)
+    for figure in ("1,000,000,000", "0.4000", "0.0375", "553.09", "1,157.98", "15 December 2026"):
         assert figure in screen
-    assert "Not charged: 1 request (0.012 USD) whose delivery was never confirmed." in screen
+    assert "Net" in screen and "−250.00" in screen and "Tax DE, 19 % of 973.09" in screen
+    assert "late: October 2026" in screen
+    assert "Not charged: 1 request (0.012) whose delivery was never confirmed." in screen
     assert "Ended without a charge: 1 request." in screen
 
 
-@pytest.mark.parametrize("width", [20, 40, 60, 80, 200])
-def test_a_narrow_screen_loses_no_digit(billed: Invoice, width: int) -> None:
+@pytest.mark.parametrize("width", [30, 40, 60, 80, 200])
+def test_a_narrow_screen_loses_no_digit(billed: Document, width: int) -> None:
     assert "…" not in shown(invoice_screen(billed), width)
 
 
-def test_the_screen_of_an_empty_month_says_so(books: Books) -> None:
-    screen = shown(invoice_screen(bill(books)))
+def test_the_screen_of_an_empty_month_says_so() -> None:
+    screen = shown(invoice_screen(Paper().made()))
     assert "No usage is charged for this month." in screen
     assert "0.00" in screen
 
 
-def test_a_preview_says_that_it_is_one(books: Books) -> None:
-    screen = shown(invoice_screen(bill(books, issued=date(2026, 11, 7))))
-    assert "this is a preview" in screen
+def test_a_preview_says_that_it_is_one() -> None:
+    preview = one_line(status="draft", number="acme-2026-11", issued=date(2026, 11, 7))
+    assert "this is a preview" in shown(invoice_screen(preview))
+    draft = one_line(status="draft", number="acme-2026-11")
+    assert "no demand for payment" in shown(invoice_screen(draft), 200)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_markup_in_names_is_shown_as_it_is(books: Books, name: str) -> None:
-    books.serve("2026-11-10 12:00", Usage(1), model=name)
-    assert name in shown(invoice_screen(bill(books)), width=200)
+def test_markup_in_names_is_shown_as_it_is(name: str) -> None:
+    assert name in shown(invoice_screen(one_line(name)), width=200)
 
 
-def test_names_cannot_steer_the_terminal(books: Books) -> None:
-    books.serve("2026-11-10 12:00", Usage(1), model="\x1b[2Jgone\x07\nnext")
-    assert "\ufffd[2Jgone\ufffd\ufffdnext" in shown(invoice_screen(bill(books)))
+def test_names_cannot_steer_the_terminal() -> None:
+    screen = shown(invoice_screen(one_line("\x1b[2Jgone\x07\nnext")))
+    assert "\ufffd[2Jgone\ufffd\ufffdnext" in screen
+
+
+def test_tokens_that_are_counted_over_all_models_are_no_fees() -> None:
+    paper = Paper().tokens(
+        "output_text", 1_000_000, "2", model=None, text="All tokens, up to 10 Mtok"
+    )
+    paper.add("fee", 1, "month", "49", text="Monthly fee")
+    headings = [heading for (heading, _), _ in words.by_model(paper.made().lines)]
+    assert headings == ["All models", "Fees and adjustments"]
 
 
 # --- PDF ------------------------------------------------------------------------------------------
 
 
-def test_the_pdf_is_one_page_that_says_it_all(billed: Invoice) -> None:
+def test_the_pdf_is_one_page_that_says_it_all(billed: Document) -> None:
     (page,) = pdf_text(billed)
     for text in (
         *("Millrace Compute GmbH", "Am Mühlbach 4", "Tax ID DE811907980"),
         *("acme", "Acme Dental, Inc.", "Tax ID 14-1234567"),
-        *("Invoice", "Draft", "acme-2026-11", "1 to 30 November 2026", "America/New_York"),
+        *("Invoice", "INV-00042", "1 to 30 November 2026", "America/New_York"),
         *("Issued", "1 December 2026", "Due", "15 December 2026"),
-        *("house-large", "msp-standard v1", "Input tokens, cached", "1,234,567,890", "0.0375"),
-        *("493.83", "USD 1,054.42", "Payable within 14 days", "IBAN DE02 1203 0000 0000 2020 51"),
-        *("Not charged: 1 request (0.012 USD)", "Page 1 of 1"),
+        *("house-large", "msp-standard v1", "Input tokens, cached", "1,000,000,000", "0.0375"),
+        *("3 packages", "12.5 seats × months", "Free allowance", "late: October 2026"),
+        *("Net", "Paid from prepaid credit", "−250.00", "Tax DE, 19 % of 973.09", "184.89"),
+        *("EUR 1,157.98", "Payable within 14 days", "IBAN DE02 1203 0000 0000 2020 51"),
+        *("Not charged: 1 request (0.012)", "Books up to block 1234", "0123456789abcdef" * 4),
+        "Page 1 of 1",
+    ):
+        assert text in page, text
+    assert "Draft" not in page
+
+
+@pytest.mark.parametrize(("status", "word"), [("draft", "Draft"), ("void", "Cancelled")])
+def test_the_pdf_says_when_it_is_not_to_be_paid(status: str, word: str) -> None:
+    assert word in pdf_text(one_line(status=status))[0]
+
+
+def test_a_credit_note_says_what_it_credits_and_why() -> None:
+    paper = Paper(tax_rate="0.19")
+    paper.tokens("output_text", -2_000_000, "1.60")
+    (page,) = pdf_text(
+        paper.made(kind="credit_note", number="CN-00003", credits="INV-00042", reason="Too much")
+    )
+    for text in (
+        *("Credit note", "CN-00003", "Credits", "INV-00042", "Reason: Too much.", "USD −3.81"),
+        "This amount for invoice INV-00042 is credited to your account.",
     ):
         assert text in page
+    assert "Due" not in page and "IBAN" not in page
 
 
-def test_the_pdf_is_a_pdf_and_the_same_each_time(billed: Invoice) -> None:
+def test_reverse_charge_is_said_where_the_law_wants_it() -> None:
+    note = "Reverse charge: the recipient owes the tax."
+    paper = Paper(tax_rate="0", tax_note=note)
+    (page,) = pdf_text(paper.tokens("output_text", 1_000_000, "1.60").made())
+    assert note in page and "Tax DE, 0 % of 1.60" in page
+
+
+@pytest.mark.parametrize(
+    ("open_minor", "said"),
+    [
+        (0, "Paid. Nothing is open."),
+        (15, "0.25 USD are paid; 0.15 USD are open, due by 15 December 2026."),
+        (40, "Payable within 14 days"),
+        (None, "Payable within 14 days"),
+    ],
+)
+def test_what_is_paid_is_said_when_it_is_known(open_minor: int | None, said: str) -> None:
+    assert said in pdf_text(one_line(), open_minor)[0]
+
+
+def test_the_pdf_is_a_pdf_and_the_same_each_time(billed: Document) -> None:
     once = invoice_pdf(billed)
     assert once.startswith(b"%PDF-")
     assert once == invoice_pdf(billed)
 
 
-def test_the_pdf_of_an_empty_month_says_so(books: Books) -> None:
-    (page,) = pdf_text(bill(books))
+def test_the_pdf_of_an_empty_month_says_so() -> None:
+    (page,) = pdf_text(Paper().made())
     assert "No usage is charged for this month." in page
-    assert "USD 0.00" in page
+    assert "USD 0.00" in page and "Nothing is to be paid." in page
 
 
-def test_a_long_invoice_breaks_over_pages_under_repeated_headings(books: Books) -> None:
+def test_a_long_invoice_breaks_over_pages_under_repeated_headings() -> None:
+    paper = Paper()
     for number in range(50):
-        books.serve("2026-11-10 12:00", Usage(1, 1, 0, 1, 1), model=f"model-{number:02d}")
-    made = bill(books)
-    pages = pdf_text(made)
-    assert len(made.lines) == 200 and len(pages) > 4
-    assert all("USD PER MILLION" in page for page in pages)
+        paper.model = f"model-{number:02d}"
+        for meter in ("input_uncached", "input_cached", "output_text", "output_reasoning"):
+            paper.tokens(meter, 1_000_000, "1")
+    pages = pdf_text(paper.made())
+    assert len(paper.lines) == 200 and len(pages) > 4
+    assert all("UNIT PRICE" in page for page in pages)
     assert pages[-1].rstrip().endswith(f"Page {len(pages)} of {len(pages)}")
     assert sum(page.count("Output tokens, reasoning") for page in pages) == 50
     assert "Total" in pages[-1] and "Total" not in "".join(pages[:-1])
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_nobodys_text_is_markup_in_the_pdf(books: Books, name: str) -> None:
-    books.registry.create_tenant(name, "msp-standard")
-    books.serve("2026-11-10 12:00", Usage(1), tenant=name, model=name)
-    (page,) = pdf_text(bill(books, name))
-    assert page.count(name) >= 3
+def test_nobodys_text_is_markup_in_the_pdf(name: str) -> None:
+    paper = Paper(model=name)
+    paper.tokens("input_uncached", 1_000_000, "1", text=name)
+    (page,) = pdf_text(paper.made(tenant=name, number=name, notes=(name,)))
+    assert page.count(name) >= 5
 
 
-def test_long_names_stay_on_the_page(books: Books) -> None:
+def test_long_names_stay_on_the_page() -> None:
     long = "-".join(["quite", "a", "long", "name"] * 12)
-    books.registry.create_tenant(long, "msp-standard")
-    books.serve("2026-11-10 12:00", Usage(1), tenant=long, model=long)
-    (page,) = pdf_text(bill(books, long))
+    (page,) = pdf_text(one_line(long, tenant=long, number=long))
     assert page.replace("\n", "").count(long) >= 3
 
 
-def test_pictures_of_the_pages(billed: Invoice) -> None:
+def test_pictures_of_the_pages(billed: Document) -> None:
     (picture,) = invoice_pictures(billed)
     assert picture.startswith(b"\x89PNG")
 
@@ -234,9 +318,16 @@ def test_exact_amounts_keep_every_digit(pusd: int, text: str) -> None:
     assert words.exact_usd(pusd) == text
 
 
+@pytest.mark.parametrize(
+    ("share", "text"), [("0.19", "19"), ("0.081", "8.1"), ("0.2", "20"), ("0", "0"), ("1", "100")]
+)
+def test_percents_have_no_digit_too_many(share: str, text: str) -> None:
+    assert words.percent(Decimal(share)) == text
+
+
 def test_rich_and_typst_are_loaded_only_when_needed() -> None:
     code = (
-        "import sys, wattmill.ledger.export, wattmill.ledger.margin;"
+        "import sys, wattmill.ledger.export;"
         "sys.exit(any(name in sys.modules for name in ('rich', 'typst')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

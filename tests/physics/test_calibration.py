@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from wattmill.catalog.hardware import Accelerator, accelerators, hardware
@@ -17,6 +19,8 @@ def test_shares_are_shares_and_floors_are_microseconds(row: Kernels) -> None:
     floors = [getattr(row, name) for name in row.__struct_fields__ if name.endswith("_us")]
     assert all(0 <= floor < 1000 for floor in floors)
     assert row.attention_us > 0
+    assert min(*row.intake, row.kv_intake) > 0.5
+    assert row.cycle_flop in (128, 256)
 
 
 @pytest.mark.parametrize("accelerator", accelerators(), ids=lambda a: a.name)
@@ -54,3 +58,19 @@ def test_end_to_end_rows_move_few_factors_and_not_far() -> None:
     for engine in servers:
         assert 0.6 < engine.floor < 1.6
         assert all(0 < error < 1.5 for error in engine.se.values())
+
+
+def test_llama_cpp_has_the_same_streams_on_gddr_and_hbm() -> None:
+    families = ("ada", "ampere-gddr", "ampere-hbm", "hopper", "blackwell", "turing")
+    rows = [calibration().kernels_of(family, "llama") for family in families]
+    assert len({(row.weights, row.intake, row.kv_intake) for row in rows}) == 1
+    assert {row.family: row.cycle_flop for row in rows if row.cycle_flop == 128}.keys() == {
+        "ampere-hbm", "turing",
+    }  # fmt: skip
+
+
+def test_every_card_with_a_bound_of_loads_states_what_it_needs() -> None:
+    for card in accelerators():
+        row = calibration().kernels_of(card.family, "llama")
+        if math.isfinite(row.kv_intake) and card.status == "sold":
+            assert "fp32" in card.flops_per_s, card.name

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tools.calibration.local import Local, read_local
 from tools.calibration.measured import FAMILIES, MODELS, datacenter_serving, family_of, layout_of
 
 from wattmill.catalog.hardware import hardware
@@ -53,3 +54,15 @@ def test_the_shipped_factors_meet_the_rows_they_come_from() -> None:
         errors.append(abs(seconds / row.tpot_s - 1))
         assert 0.2 < seconds / row.tpot_s < 5
     assert sorted(errors)[len(errors) // 2] < 0.14
+
+
+@pytest.mark.skipif(not MEASURED.is_dir(), reason="the measured tables are not in the repository")
+@pytest.mark.parametrize(("kind", "most"), [("gddr", 0.04), ("hbm", 0.08), ("apple", 0.10)])
+def test_llama_cpp_at_one_user_is_as_fast_as_measured(kind: str, most: float) -> None:
+    errors = sorted(map(_error, (row for row in read_local(MEASURED) if row.kind == kind)))
+    assert errors[len(errors) // 2] < most
+
+
+def _error(row: Local) -> float:
+    seconds = step_cost(row.deployment).decode_step_s(1.0, row.context)
+    return abs(seconds / row.step_s - 1)

@@ -20,7 +20,7 @@ from wattmill.physics.demand import demand
 from wattmill.physics.deployment import Deployment, deploy
 from wattmill.physics.links import LINKS, all_reduce
 from wattmill.physics.performance import Workload, tpot_s
-from wattmill.physics.step import StepCost, combine, reach_of, step_cost
+from wattmill.physics.step import StepCost, arriving, combine, reach_of, step_cost
 
 
 def cost(name: str, where: str, precision: str, engine: str = "vllm") -> StepCost:
@@ -41,6 +41,9 @@ def on(name: str, where: str, precision: str, engine: str = "vllm") -> Deploymen
         ("llama-3.1-8b", "RTX 4090", "q4_k_m", "llama.cpp", 127.7, 0.15),
         ("llama-3.1-70b", "2x RTX 4090", "q4_k_m", "llama.cpp", 19.1, 0.15),
         ("llama-3.1-8b", "M2 Ultra", "q4_k_m", "llama.cpp", 76, 0.15),
+        ("llama-3.1-8b", "A100-80GB", "bf16", "llama.cpp", 53.2, 0.10),
+        ("llama-3.1-8b", "H100-PCIe", "bf16", "llama.cpp", 67.8, 0.10),
+        ("llama-3.1-70b", "H100-PCIe", "q4_k_m", "llama.cpp", 25.0, 0.10),
         # geerlingguy/ai-benchmarks, late 2025.
         ("llama-3.1-70b", "M3 Ultra", "q4_k_m", "ollama", 14.1, 0.20),
         ("llama-3.1-70b", "DGX Spark", "q4_k_m", "ollama", 4.71, 0.10),
@@ -280,6 +283,22 @@ def test_an_all_reduce_is_as_measured(link: str, cards: int, size_bytes: int, us
     assert (latency_s + size_bytes * s_per_byte) * 1e6 == pytest.approx(us, rel=0.8)
 
 
+def test_a_rack_joins_more_cards_than_a_board() -> None:
+    eight, sixty_four = (all_reduce("nvlink5", cards, 72) for cards in (8, 64))
+    assert eight == all_reduce("nvlink5", 8)
+    assert eight[0] < sixty_four[0] < 4 * eight[0]
+    step_s = cost("llama-3.1-405b", "8x GB200", "fp8").decode_step_s(1.0, 1000.0)
+    wide_s = step_cost(
+        deploy(model("llama-3.1-405b"), hardware("64x GB200"), "fp8", tp=64)
+    ).decode_step_s(1.0, 1000.0)
+    assert wide_s < step_s
+    with pytest.raises(PlanError, match="64 cards"):
+        step_cost(deploy(model("llama-3.1-405b"), hardware("64x B200"), "fp8", tp=64))
+    with pytest.raises(PlanError) as refused:
+        all_reduce("nvlink5", 128, 72)
+    assert "72 or less" in refused.value.hint
+
+
 def test_an_all_reduce_without_a_link_is_refused() -> None:
     with pytest.raises(PlanError, match="16 cards"):
         all_reduce("nvlink4", 16)
@@ -292,3 +311,45 @@ def test_every_link_of_the_catalog_has_an_all_reduce(wire: Link) -> None:
     latency_s, s_per_byte = all_reduce(wire.name, 2)
     assert 1e-6 < latency_s < 1e-3
     assert 1 / wire.bytes_per_s <= s_per_byte * 2 < 100 / wire.bytes_per_s
+
+
+@given(st.floats(1e9, 1e13), st.floats(1e9, 1e13))
+def test_a_stream_is_no_faster_than_memory_or_the_loads_on_their_way(
+    offered: float, taken: float
+) -> None:
+    rate = arriving(offered, taken)
+    assert 0.84 * min(offered, taken) <= rate <= min(offered, taken) * (1 + 1e-12)
+    assert arriving(offered, math.inf) == offered
+    assert arriving(2 * offered, taken) >= rate * (1 - 1e-12)
+
+
+def test_more_bandwidth_hardly_helps_kernels_that_wait_for_latency() -> None:
+    card = hardware("H100-PCIe").accelerator
+    twice = msgspec.structs.replace(card, bandwidth_bytes_per_s=2 * card.bandwidth_bytes_per_s)
+
+    def gain(engine: str) -> float:
+        seconds = [
+            step_cost(
+                deploy(
+                    model("llama-3.1-8b"), msgspec.structs.replace(hardware("H100"), accelerator=c),
+                    "bf16", engine=engine,
+                )
+            ).dense_s(1.0)
+            for c in (card, twice)
+        ]  # fmt: skip
+        return seconds[0] / seconds[1]
+
+    assert gain("llama.cpp") < 1.1
+    assert gain("vllm") > 1.9
+
+
+def test_a_card_without_an_fp32_rate_is_bound_by_its_bandwidth() -> None:
+    found = hardware("A100-80GB")
+    rates = {k: v for k, v in found.accelerator.flops_per_s.items() if k != "fp32"}
+    bare = msgspec.structs.replace(found.accelerator, flops_per_s=rates)
+    unbound = msgspec.structs.replace(found, accelerator=bare)
+    some, more = (
+        step_cost(deploy(model("llama-3.1-8b"), where, "bf16", engine="llama.cpp"))
+        for where in (found, unbound)
+    )
+    assert math.isfinite(more.dense_read_s) and more.dense_read_s < some.dense_read_s

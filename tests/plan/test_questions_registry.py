@@ -150,6 +150,33 @@ def test_one_question_is_found_without_importing_all() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_a_cold_question_goes_without_what_commands_need() -> None:
+    code = (
+        "import sys; sys.argv = ['wattmill', 'ask', 'decode_tok_s', 'model=llama-3.1-8b',"
+        "'hardware=H100'];"
+        "from wattmill.start import main;"
+        "import atexit; heavy = {'typer', 'rich', 'dataclasses', 'importlib.resources', 'numpy', 'pint',"
+        "'jinja2', 'wattmill.catalog.market', 'wattmill.plan.questions.quotes'};"
+        "atexit.register(lambda: print('heavy:', *sorted(heavy & set(sys.modules))));"
+        "main()"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert "tok/s" in ran.stdout and ran.stdout.endswith("heavy:\n")
+
+
+def test_a_bundle_is_asked_for_its_fields() -> None:
+    inputs = find("ttft_ms").inputs
+    assert list(inputs)[:3] == ["model", "hardware", "precision"]
+    assert {"isl", "osl", "hit", "load", "tp"} <= set(inputs)
+    assert inputs["model"].is_required and inputs["isl"].default == 1000
+    shared = [find(name).inputs for name in ("tpot_ms", "power_w", "serving_j_per_token")]
+    assert all(set(other) == set(inputs) for other in shared)
+    assert find("serving_j_per_token").inputs["load"].default == 1.0
+    asked = ask("requests_per_s", model=MODEL, hardware="4x L40S", precision="fp8", osl=500)
+    whole = ask("throughput_tok_s", model=MODEL, hardware="4x L40S", precision="fp8", osl=500)
+    assert asked.value == pytest.approx(float(whole.value) / 500)
+
+
 def test_the_order_of_questions_does_not_depend_on_what_was_asked_first() -> None:
     code = (
         "from wattmill.plan.questions.registry import ask, questions;"
@@ -186,7 +213,7 @@ def test_an_answer_as_json_has_every_field() -> None:
     import json
 
     told = json.loads(from_words(["kv_cache_gb", f"model={MODEL}", "--json"]))
-    assert set(told) == set(Answer.__dataclass_fields__)
+    assert set(told) == set(Answer.__struct_fields__)
 
 
 def test_the_list_is_by_topic() -> None:

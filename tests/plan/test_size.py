@@ -15,7 +15,13 @@ from wattmill.catalog.models import model as spec_of
 from wattmill.core.errors import CatalogError, PlanError, UsageError, WattmillError
 from wattmill.physics.deployment import Deployment
 from wattmill.physics.memory import fit
-from wattmill.physics.performance import Workload, busy_prefill_s, prompt_s, tpot_s
+from wattmill.physics.performance import (
+    TOGETHER_FRAC,
+    Workload,
+    busy_prefill_s,
+    prompt_s,
+    tpot_s,
+)
 from wattmill.physics.power import peak_power_w
 from wattmill.physics.step import step_cost
 from wattmill.plan.sizing.front import undominated
@@ -99,11 +105,12 @@ def seen_tpot_s(deployment: Deployment, load: Workload, batch: int) -> float:
 
 
 def seen_ttft_s(deployment: Deployment, load: Workload, batch: int) -> float:
-    """A closed loop: the prefills of the others, as far as they are not felt while decoding."""
-    cost = step_cost(deployment)
-    waiting = (batch - 1) * (1 - cost.interference_frac)
-    rest_s = waiting * busy_prefill_s(cost, load) + seen_tpot_s(deployment, load, batch) / 2
-    return float(cost.request_s + prompt_s(cost, load) + rest_s)
+    """A closed loop: half of a prefill that is met, half of all where everybody starts at once."""
+    cost, step_s = step_cost(deployment), seen_tpot_s(deployment, load, batch)
+    alone_s, busy_s = prompt_s(cost, load), busy_prefill_s(cost, load)
+    met_frac = min(1.0, (batch - 1) * busy_s / (load.osl * step_s + alone_s))
+    wait_s = busy_s / 2 * (met_frac + TOGETHER_FRAC * (batch - 1))
+    return float(cost.request_s + alone_s + wait_s + step_s / 2)
 
 
 @settings(max_examples=10, deadline=None)

@@ -243,7 +243,7 @@ def test_the_postings_of_a_request_are_one_of_three(seed: int) -> None:
 def test_holds_never_overspend_a_budget(seed: int) -> None:
     scene = random_scene(seed)
     accounts = Accounts()
-    accounts.set_tenants(scene.roster.tenants)
+    accounts.set_parties(scene.roster.tenants)
     budgets = {tenant.name: tenant.budget_pusd for tenant in scene.roster.tenants}
     for entry in simulate(scene).entries:
         assert accounts.apply(entry)

@@ -94,9 +94,9 @@ class Mill:
         return counters
 
     def held(self) -> int:
-        """Holds that are on disk."""
-        with self.factory.books() as books:
-            return int(books.execute("SELECT count(*) FROM entry WHERE kind = 1").fetchone()[0])
+        """Holds that are on disk and open."""
+        with self.factory.books(), Store(self.factory.data, write=False) as store:
+            return len(store.accounts_state().open_holds)
 
     def work(self) -> list[Work]:
         """What the books say, everything durable in them."""

@@ -22,7 +22,6 @@ WEATHER: ChatCompletionToolParam = {
         "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
     },
 }
-SETTLE = 2
 
 
 @pytest.fixture
@@ -113,11 +112,13 @@ def assert_settled_for_one_word(mill: Mill) -> None:
     """Of an answer of five words one was delivered: that is what is charged, once."""
     wait_until(lambda: mill.engine.of("waits")[-1].left, "the engine is told to stop")
     request = mill.last_request()
-    wait_until(lambda: len(mill.entries(request)) == 3, "it is settled and confirmed")
-    settlement = mill.entries(request)[1]
-    assert (settlement["kind"], settlement["note"]) == (SETTLE, "client_gone")
-    assert settlement["usage_source"] == "counted"
-    assert (settlement["input_uncached"], settlement["output_text"]) == (7, 1)
+    charged = mill.wait_for(request)
+    assert (charged["state"], charged["outcome"]) == ("charged", "client_gone")
+    assert (charged["source"], charged["input_uncached"], charged["output_text"]) == (
+        "counted",
+        7,
+        1,
+    )
 
 
 def test_a_loop_that_breaks(mill: Mill, client: OpenAI) -> None:
@@ -142,10 +143,9 @@ def test_a_stream_read_to_its_end_is_charged_whole(mill: Mill, client: OpenAI) -
     """The SDK closes as soon as it has read ``[DONE]``."""
     list(ask(client, stream=True))
     request = mill.last_request()
-    wait_until(lambda: len(mill.entries(request)) == 3, "it is settled and confirmed")
-    settlement = mill.entries(request)[1]
-    assert (settlement["note"], settlement["usage_source"]) == ("finished", "engine")
-    assert settlement["output_text"] == 5
+    charged = mill.wait_for(request)
+    assert (charged["state"], charged["outcome"]) == ("charged", "finished")
+    assert (charged["source"], charged["output_text"]) == ("engine", 5)
 
 
 # --- errors ----------------------------------------------------------------------------------------

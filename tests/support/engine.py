@@ -18,6 +18,7 @@ from typing import Any
 WORDS = ("one ", "two ", "three ", "four ", "five")
 PROMPT_TOKENS = 7
 USAGE = {"prompt_tokens": PROMPT_TOKENS, "completion_tokens": len(WORDS), "total_tokens": 12}
+MANY = 806
 REFUSAL = b'{"error":{"message":"too odd for me","type":"invalid_request_error","code":"odd"}}'
 
 
@@ -166,6 +167,61 @@ async def mismatched_usage(stage: Stage) -> None:
 async def boundless_usage(stage: Stage) -> None:
     """A count that no engine can have reached."""
     await stage.send_whole(whole({**USAGE, "completion_tokens": 10**30}))
+
+
+async def _as_usual(stage: Stage, usage: object) -> None:
+    """A good answer with this count."""
+    if not stage.streams:
+        await stage.send_whole(whole(usage))
+        return
+    await stage.begin_stream()
+    for word in ("", *WORDS):
+        await stage.send_piece(frame(word))
+    await stage.send_piece(usage_frame(usage))
+    await stage.end_stream()
+
+
+@play
+async def zero_usage(stage: Stage) -> None:
+    """An explicit zero, whatever was said."""
+    await _as_usual(stage, dict.fromkeys(USAGE, 0))
+
+
+@play
+async def cached_usage(stage: Stage) -> None:
+    """All but two tokens of the prompt were in the cache."""
+    details = {"cached_tokens": PROMPT_TOKENS - 2}
+    await _as_usual(stage, {**USAGE, "prompt_tokens_details": details})
+
+
+@play
+async def no_prompt_count(stage: Stage) -> None:
+    """As Ollama did when the prompt was in its cache."""
+    await _as_usual(stage, {"completion_tokens": len(WORDS)})
+
+
+@play
+async def overruns(stage: Stage) -> None:
+    """A hundred times the tokens that it may generate."""
+    limit = int(stage.asked.fields["max_tokens"])
+    await _as_usual(stage, {**USAGE, "completion_tokens": 100 * limit})
+
+
+@play
+async def many_pieces(stage: Stage) -> None:
+    """Hundreds of pieces in one chunk, and then no end until the client leaves."""
+    await stage.begin_stream()
+    await stage.send_piece(frame("") + b"".join(frame(f"w{n} ") for n in range(MANY)))
+    await stage.wait_until_left()
+
+
+@play
+async def falters_elsewhere(stage: Stage) -> None:
+    """Well, but only as the model ``scripted``."""
+    if stage.asked.fields["model"] == "scripted":
+        await well(stage)
+    else:
+        await breaks_down(stage)
 
 
 @play
@@ -328,6 +384,25 @@ async def error_frame(stage: Stage) -> None:
     await stage.engine.going_on.wait()
     await stage.send_piece(b'data: {"error":{"message":"out of memory","code":500}}\n\n')
     await stage.end_stream()
+
+
+@play
+async def long_error_frame(stage: Stage) -> None:
+    """A word, and then pages of an error that one could take for an answer."""
+    await stage.begin_stream()
+    await stage.send_piece(frame("") + frame(WORDS[0]))
+    await stage.engine.going_on.wait()
+    trace = "out of memory " * 700
+    await stage.send_piece(b'data: {"error":{"message":"%b","code":500}}\n\n' % trace.encode())
+    await stage.end_stream()
+
+
+@play
+async def says_nothing(stage: Stage) -> None:
+    """No token, and then the connection ends."""
+    await stage.begin_stream()
+    await stage.send_piece(frame(""))
+    stage.writer.close()
 
 
 @play

@@ -7,7 +7,7 @@
         factory.restart()
         factory.stop()                       # as Ctrl-C would: exit status 0, no process left
         with factory.books() as books:
-            books.execute("SELECT ... FROM entry")
+            books.execute("SELECT ... FROM request")
 
 The folder holds ``factory.toml``, ``data/`` and ``up.log`` (what ``wattmill up`` said). Paths of
 unix sockets are limited to 107 bytes, so keep it short; pytest's ``tmp_path`` is.

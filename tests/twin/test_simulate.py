@@ -238,7 +238,7 @@ def test_the_entries_alone_give_the_final_balances(seed: int) -> None:
     scene = random_scene(seed)
     run = simulate(scene)
     accounts = Accounts()
-    accounts.set_tenants(scene.roster.tenants)
+    accounts.set_parties(scene.roster.tenants)
     assert all(accounts.apply(entry) for entry in run.entries)
     for tenant, balance in run.balances.items():
         assert accounts.balance(tenant, run.ended_s).spent_pusd in (balance.spent_pusd, 0)

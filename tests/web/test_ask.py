@@ -23,7 +23,7 @@ def test_a_question_is_answered(client: TestClient) -> None:
     assert answer.status_code == 200 and answer.headers["content-type"] == "application/json"
     told = answer.json()
     assert told["value"] == pytest.approx(42.94967296) and told["unit"] == "GB"
-    assert set(told) == set(Answer.__dataclass_fields__)
+    assert set(told) == set(Answer.__struct_fields__)
 
 
 def test_null_and_an_empty_body_are_inputs_that_are_not_given(client: TestClient) -> None:

@@ -43,7 +43,7 @@ def test_clients_were_told_what_the_books_charge(factory: Factory) -> None:
 def test_invoice_and_margin_cover_the_traffic(factory: Factory) -> None:
     result = demo(factory.data, REQUESTS)
     assert result.invoice.tenant == "acme"
-    assert result.invoice.charged.tokens >= result.usage[0].booked_tokens
+    assert result.invoice.facts.charged.tokens >= result.usage[0].booked_tokens
     assert result.margin.revenue_pusd >= sum(row.charged_pusd for row in result.usage)
     assert result.margin.revenue_pusd - result.margin.cost.total_pusd == result.margin.margin_pusd
 

@@ -21,6 +21,7 @@ from scipy.optimize import least_squares
 from tools.calibration import local, measured, model
 
 from wattmill.physics.calibration import Calibration
+from wattmill.physics.performance import closed_ttft_s
 
 SMALL_US = 3.0
 """One normalisation, rotation or activation beside the products (tables: 2 to 4 µs)."""
@@ -51,8 +52,8 @@ def main(kernels_path: str, folder_name: str) -> None:
     errors = model.standard_errors(rows, every)
     held = np.log(model.held_out(rows, rows.family, every, every))
     waits = first_tokens(rows, factors)
-    document["engines"] = [engine_row(n, factors, errors, waits[n]) for n in model.ENGINES]
-    document["engines"].append(llama_engine())
+    document["engines"] = [engine_row(n, factors, errors, waits) for n in model.ENGINES]
+    document["engines"].append(llama_engine(local_fits(folder)["cuda"]["card_us"]))
     document["kernels"] = corrected(document["kernels"], factors)
     document["spreads"] = spreads(held, folder)
     document["power"] = power_row(folder, prior)
@@ -67,7 +68,7 @@ def before(digest: dict[str, Any], folder: Path) -> dict[str, Any]:
     return {
         "as_of": "2026-11", "inherits": INHERITS, "kernels": kernels,
         "engines": [
-            *(engine_row(n, neutral, still, (0.015, 1.0, 1.0)) for n in model.ENGINES), llama_engine()
+            *(engine_row(n, neutral, still, (0.015, 1.0, 1.0)) for n in model.ENGINES), llama_engine(0.0)
         ],
         "spreads": [], "power": {"base": 0.3, "memory": 0.3, "compute": 0.4, "source": "start"},
     }  # fmt: skip
@@ -145,26 +146,33 @@ def cdna_row(like: dict[str, list[float]]) -> dict[str, Any]:
 
 
 def local_rows(folder: Path) -> list[dict[str, Any]]:
-    """llama.cpp by family: bandwidth shares and floors by kind of memory, arithmetic by family."""
-    rows = local.read_local(folder)
-    fits = {
-        kind: local.fit([r for r in rows if r.kind == kind]) for kind in ("gddr", "hbm", "apple")
-    }
+    """llama.cpp by family: streams and floors of CUDA cards or Macs, arithmetic by family."""
+    fits = local_fits(folder)
     return [
         local_row(family, kind, wide, narrow, attention, basis, stated, fits)
         for family, kind, wide, narrow, attention, basis, stated in LOCAL
     ]
 
 
-# family, kind of memory, gemm in 16 bits and below, attention, basis; the last where no row exists
-# for the kind: shares of bandwidth (16 bits, below, KV) and µs per layer
+def local_fits(folder: Path) -> dict[str, dict[str, float]]:
+    """The factors of CUDA cards and of Macs by name."""
+    rows = local.read_local(folder)
+    found = {"cuda": [r for r in rows if r.is_cuda], "apple": [r for r in rows if not r.is_cuda]}
+    return {
+        kind: dict(zip(local.NAMES, local.fit(some), strict=True)) for kind, some in found.items()
+    }
+
+
+# family, what it is fitted with, gemm in 16 bits and below, attention, basis; the last where no row exists
+# of its kind: shares of bandwidth (16 bits, below, KV) and µs per layer
 LOCAL: tuple[tuple[Any, ...], ...] = (
-    ("ada", "gddr", 0.40, 0.33, 0.10, "measured", None),
-    ("ampere-gddr", "gddr", 0.45, 0.42, 0.10, "measured", None),
-    ("blackwell-gddr", "gddr", 0.40, 0.33, 0.10, "inherited", (0.85, 0.80, 0.55, 65.0)),
-    ("ampere-hbm", "hbm", 0.30, 0.30, 0.10, "inherited", None),
-    ("hopper", "hbm", 0.21, 0.17, 0.08, "inherited", None),
-    ("blackwell", "hbm", 0.20, 0.15, 0.08, "inherited", None),
+    ("ada", "cuda", 0.40, 0.33, 0.10, "measured", None),
+    ("ampere-gddr", "cuda", 0.45, 0.42, 0.10, "measured", None),
+    ("turing", "cuda", 0.45, 0.42, 0.10, "inherited", None),
+    ("blackwell-gddr", "", 0.40, 0.33, 0.10, "inherited", (0.85, 0.80, 0.55, 65.0)),
+    ("ampere-hbm", "cuda", 0.30, 0.30, 0.10, "measured", None),
+    ("hopper", "cuda", 0.21, 0.17, 0.08, "measured", None),
+    ("blackwell", "cuda", 0.20, 0.15, 0.08, "inherited", None),
     ("apple", "apple", 0.68, 0.58, 0.40, "inherited", None),
     ("unified", "", 0.45, 0.35, 0.10, "inherited", (0.82, 0.80, 0.75, 60.0)),
     ("rdna", "", 0.30, 0.25, 0.08, "estimate", (0.80, 0.70, 0.65, 120.0)),
@@ -179,9 +187,10 @@ MIXTURE_FLOOR = {"apple": 1.3}
 
 def local_row(
     family: str, kind: str, wide: float, narrow: float, attention: float, basis: str,
-    stated: tuple[float, float, float, float] | None, fits: dict[str, np.ndarray],
+    stated: tuple[float, float, float, float] | None, fits: dict[str, dict[str, float]],
 ) -> dict[str, Any]:  # fmt: skip
-    w0, w1, kv, layer_us = stated or tuple(fits[kind][:4])
+    fitted = fits.get(kind, {})
+    w0, w1, kv, layer_us = stated or (fitted[n] for n in local.NAMES[:4])
     mixer, mlp = layer_us * 0.65, layer_us * 0.35
     gemm = [wide, narrow, narrow]
     return {
@@ -191,12 +200,16 @@ def local_row(
         "sparse_us": 2.0 * mixer, "state_us": mixer, "mlp_us": mlp,
         "moe_us": layer_us * (MIXTURE_FLOOR.get(kind, 0.7) - 0.65), "shared_us": 0.2 * mlp, "basis": basis,
         "source": LLAMA_SOURCE if stated is None else "estimate from a like family",
-    }  # fmt: skip
+    } | (intakes(family, fitted) if kind == "cuda" else {})  # fmt: skip
 
 
-def engine_row(
-    name: str, factors: np.ndarray, errors: np.ndarray, waits: tuple[float, ...]
-) -> dict[str, Any]:
+def intakes(family: str, fitted: dict[str, float]) -> dict[str, Any]:
+    wide, narrow = fitted["intake0"], fitted["intake1"]
+    return {"intake": [wide, narrow, narrow], "kv_intake": fitted["kv_intake"],
+            "cycle_flop": local.CYCLE_FLOP.get(family, 256.0)}  # fmt: skip
+
+
+def engine_row(name: str, factors: np.ndarray, errors: np.ndarray, waits: Waits) -> dict[str, Any]:
     f, se = (
         dict(zip(model.NAMES, factors, strict=True)),
         dict(zip(model.NAMES, errors, strict=True)),
@@ -214,47 +227,34 @@ def engine_row(
     }  # fmt: skip
 
 
-def llama_engine() -> dict[str, Any]:
+def llama_engine(hop_us: float) -> dict[str, Any]:
     return {
         "name": "llama.cpp", "runtime": "llama", "floor": 1.0, "reduce": 1.0, "step_us": 0.0,
         "sequence_us": 0.0, "layer_sequence_us": 16.0, "prefill": 1.0, "expert_prefill": 1.0,
-        "interference": 1.0, "exchange_us": 0.0, "hop_us": 105.0, "request_ms": 5.0,
+        "interference": 1.0, "exchange_us": 0.0, "hop_us": hop_us, "request_ms": 5.0,
         "first_floor": 1.0, "first_expert_floor": 1.0, "source": "DGX Spark batches; cards taking turns", "se": {},
     }  # fmt: skip
 
 
-Waits = dict[str, tuple[float, ...]]
+Waits = tuple[float, ...]
 
 
 def first_tokens(rows: model.Rows, factors: np.ndarray, use: np.ndarray | None = None) -> Waits:
-    """By engine: seconds of a request before its prefill, and floors of a prompt's step over a
-    decode step's, without and with experts. Each engine is drawn towards all together."""
+    """Seconds of a request before its prefill, and floors of a prompt's step over a decode step's,
+    without and with experts. One set for all engines: six families do not tell engines apart."""
     chosen = few_users(rows) & (True if use is None else use)
-    middle = _waits(rows, factors, chosen, np.zeros(3), 1.0)
-    logs = {
-        name: _waits(rows, factors, chosen & (rows.engine == name), middle, 0.5)
-        for name in model.ENGINES
-    }
-    return {name: waits_of(found) for name, found in logs.items()}
-
-
-def _waits(
-    rows: model.Rows, factors: np.ndarray, use: np.ndarray, middle: np.ndarray, spread: float
-) -> np.ndarray:
-    index = np.where(use)[0]
-    weight = np.sqrt(model.row_weights(rows, use))
+    index, weight = np.where(chosen)[0], np.sqrt(model.row_weights(rows, chosen))
 
     def residuals(logs: np.ndarray) -> np.ndarray:
-        same = dict.fromkeys(model.ENGINES, waits_of(logs))
-        error = np.log(ttft_of(rows, factors, same)[index] / rows.ttft_s[index]) / 0.2
+        predicted = ttft_of(rows, factors, waits_of(logs))
+        error = np.log(predicted[index] / rows.ttft_s[index]) / 0.2
         soft = np.sign(error) * np.sqrt(2 * (np.sqrt(1 + error**2) - 1))
-        return np.concatenate([soft * weight, (logs - middle) / spread])
+        return np.concatenate([soft * weight, logs])
 
-    found: np.ndarray = least_squares(residuals, middle).x
-    return found
+    return waits_of(least_squares(residuals, np.zeros(3)).x)
 
 
-def waits_of(logs: np.ndarray) -> tuple[float, ...]:
+def waits_of(logs: np.ndarray) -> Waits:
     """Request, first floor, first floor of experts; what they are drawn towards, times e^logs."""
     start = (0.025, 2.0, 10.0)
     return tuple(s * float(np.exp(x)) for s, x in zip(start, logs, strict=True))
@@ -269,17 +269,16 @@ def few_users(rows: model.Rows) -> np.ndarray:
 
 def ttft_of(rows: model.Rows, factors: np.ndarray, waits: Waits) -> np.ndarray:
     """Closed-loop time to first token of every row."""
-    request_s, floor, expert_floor = (
-        np.select([rows.engine == name for name in waits], [w[part] for w in waits.values()])
-        for part in range(3)
+    request_s, first, first_expert = waits
+    same = np.ones(len(rows.rows))
+    rows.got = msgspec.structs.replace(
+        rows.got, first_floor=first * same, first_expert_floor=first_expert * same
     )
-    rows.got = msgspec.structs.replace(rows.got, first_floor=floor, first_expert_floor=expert_floor)
-    cost = rows.cost(factors)
-    waiting = (rows.batch - 1.0) * (1.0 - cost.interference_frac)
-    seconds: np.ndarray = (
-        request_s + cost._prefill_s(rows.isl, 0.0 * rows.isl)
-        + waiting * cost.shared_prefill_s(rows.isl, 0.0 * rows.isl) + rows.predict(factors) / 2
-    )  # fmt: skip
+    cost, none = rows.cost(factors), 0.0 * rows.isl
+    alone_s, busy_s = cost._prefill_s(rows.isl, none), cost.shared_prefill_s(rows.isl, none)
+    seconds: np.ndarray = closed_ttft_s(
+        request_s, rows.batch, rows.osl, alone_s, busy_s, rows.predict(factors)
+    )
     return seconds
 
 
@@ -287,7 +286,7 @@ def spreads(held: np.ndarray, folder: Path) -> list[dict[str, Any]]:
     """From residuals held out by family; what was never measured is given more."""
     server = half_width(held)
     rows = local.read_local(folder)
-    near = half_width(np.log(local.held_out(rows))[[r.kind == "gddr" for r in rows]])
+    near = half_width(np.log(local.held_out(rows))[[r.is_cuda for r in rows]])
     table = [("server", "measured", server, 0.50), ("server", "inherited", 1.6 * server, 0.65),
              ("server", "estimate", 2.2 * server, 0.80), ("llama", "measured", max(near, 0.10), 0.40),
              ("llama", "inherited", 0.22, 0.50), ("llama", "estimate", 0.40, 0.70)]  # fmt: skip

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated, Literal
 
 import msgspec
 
 from wattmill.catalog.links import Confidence, Link, Positive, Several, link
 from wattmill.catalog.names import nearest, plain
-from wattmill.catalog.table import by_every_name, look_up, read_rows
+from wattmill.catalog.table import NAMES, Named, by_every_name, look_up, read_rows
 from wattmill.catalog.units import GIB, GIGA, TERA
 from wattmill.core.errors import CatalogError
 
@@ -147,19 +147,15 @@ class Hardware(msgspec.Struct, frozen=True):
 @cache
 def accelerators() -> tuple[Accelerator, ...]:
     """Every accelerator of the catalog."""
-    return tuple(_from_sheet(row) for row in _rows())
+    return tuple(_from_sheet(row) for row in read_rows("accelerators.toml", "accelerator", Row))
 
 
 @cache
-def _rows() -> tuple[Row, ...]:
-    return read_rows("accelerators.toml", "accelerator", Row)
+def _by_name() -> dict[str, Named[Accelerator]]:
+    return by_every_name("accelerators.toml", "accelerator", Row, _from_sheet, _key)
 
 
-@cache
-def _by_name() -> dict[str, Accelerator]:
-    return by_every_name(_rows(), accelerators(), _key)
-
-
+@lru_cache(NAMES)
 def accelerator(name: str) -> Accelerator:
     """The accelerator called `name`, brand words or not; CatalogError with the nearest names."""
     return look_up("accelerator", unbranded(name), _by_name())

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated, Literal
 
 import msgspec
 
-from wattmill.catalog.table import by_every_name, look_up, read_rows
+from wattmill.catalog.table import NAMES, Named, by_every_name, look_up, read_rows
 from wattmill.catalog.units import GIGA
 
 Kind = Literal["scale-up", "host", "scale-out", "desk", "package"]
@@ -65,19 +65,15 @@ class Link(msgspec.Struct, frozen=True):
 @cache
 def links() -> tuple[Link, ...]:
     """Every link of the catalog."""
-    return tuple(_from_sheet(row) for row in _rows())
+    return tuple(_from_sheet(row) for row in read_rows("links.toml", "link", Row))
 
 
 @cache
-def _rows() -> tuple[Row, ...]:
-    return read_rows("links.toml", "link", Row)
+def _by_name() -> dict[str, Named[Link]]:
+    return by_every_name("links.toml", "link", Row, _from_sheet)
 
 
-@cache
-def _by_name() -> dict[str, Link]:
-    return by_every_name(_rows(), links())
-
-
+@lru_cache(NAMES)
 def link(name: str) -> Link:
     """The link called `name`; CatalogError with the nearest names."""
     return look_up("link", name, _by_name())

@@ -8,14 +8,14 @@ kinds up again, so that a row is checked against the total its publisher states.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal
 
 import msgspec
 
 from wattmill.catalog.names import plain
 from wattmill.catalog.precision import WEIGHT_BITS
-from wattmill.catalog.table import by_name, look_up, read_rows
+from wattmill.catalog.table import NAMES, Named, by_every_name, by_name, look_up, read_rows
 from wattmill.catalog.user_file import user_catalog_path, user_rows
 from wattmill.core.errors import CatalogError
 
@@ -443,19 +443,24 @@ def _impossible_layers(m: ModelSpec) -> tuple[tuple[bool, str], ...]:
 @cache
 def models() -> tuple[ModelSpec, ...]:
     """Every model of the catalog; CatalogError for a row of the user that no model can have."""
-    rows = read_rows("models.toml", "model", ModelSpec)
-    mine = {by_name(row) for row in user_rows("model")}
-    for row in rows if mine else ():
-        if plain(row.name) in mine:
-            possible(row, str(user_catalog_path()))
-    return rows
+    return tuple(_checked(row) for row in read_rows("models.toml", "model", ModelSpec))
 
 
 @cache
-def _by_name() -> dict[str, ModelSpec]:
-    return {plain(name): row for row in models() for name in (row.name, *row.aliases)}
+def _mine() -> set[str]:
+    return {by_name(row) for row in user_rows("model")}
 
 
+def _checked(row: ModelSpec) -> ModelSpec:
+    return possible(row, str(user_catalog_path())) if plain(row.name) in _mine() else row
+
+
+@cache
+def _by_name() -> dict[str, Named[ModelSpec]]:
+    return by_every_name("models.toml", "model", ModelSpec, _checked)
+
+
+@lru_cache(NAMES)
 def model(name: str) -> ModelSpec:
     """The model called `name`; CatalogError with the nearest names."""
     return look_up("model", name, _by_name())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import Annotated, Literal
 
 import msgspec
@@ -10,7 +10,7 @@ import msgspec
 from wattmill.catalog.hardware import Hardware, Quoted, Status, accelerator
 from wattmill.catalog.links import Confidence, Link, Positive, link
 from wattmill.catalog.names import plain
-from wattmill.catalog.table import look_up, read_rows
+from wattmill.catalog.table import Named, look_up, read_rows
 from wattmill.catalog.units import GIB
 
 Cooling = Literal["air", "liquid"]
@@ -86,12 +86,17 @@ def _rows() -> tuple[Row, ...]:
 
 
 @cache
-def _by_name() -> dict[str, System]:
-    found: dict[str, System] = {}
+def _by_name() -> dict[str, Named[System]]:
+    found: dict[str, Named[System]] = {}
     for row, system in zip(_rows(), systems(), strict=True):
+        named = Named(row.name, partial(_same, system))
         for name in (row.name, *row.aliases):
-            found |= {plain(name): system, plain(f"{row.vendor} {name}"): system}
+            found |= {plain(name): named, plain(f"{row.vendor} {name}"): named}
     return found
+
+
+def _same(system: System) -> System:
+    return system
 
 
 def system(name: str) -> System:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import functools
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from functools import cache
-from importlib.resources import files
-from typing import Any, NamedTuple, TypeVar, get_args
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, Generic, NamedTuple, TypeVar, get_args
 
 import msgspec
 import rtoml
@@ -23,7 +23,12 @@ from wattmill.catalog.user_file import user_catalog_path as user_catalog_path
 from wattmill.core.errors import CatalogError
 
 R = TypeVar("R", bound=msgspec.Struct)
+S = TypeVar("S", bound=msgspec.Struct)
 Identity = Callable[[Mapping[str, Any]], str]
+
+DATA = Path(__file__).parent / "data"
+NAMES = 1024
+"""Records that are kept by the name that somebody asked for."""
 
 MANY = 30
 """Names that are too many to be printed as a hint."""
@@ -81,29 +86,50 @@ def entries(file: str, kind: str, identity: Identity = by_name) -> tuple[Entry, 
 
 @cache
 def _package_rows(file: str, kind: str) -> tuple[RawRow, ...]:
-    text = (files("wattmill.catalog") / "data" / file).read_text(encoding="utf-8")
+    text = (DATA / file).read_text(encoding="utf-8")
     return tuple(rtoml.loads(text)[kind])
 
 
+class Named(NamedTuple, Generic[R]):
+    """A row under one of its names. `record` makes the record: most answers need one row of many."""
+
+    name: str
+    record: Callable[[], R]
+
+
 def by_every_name(
-    rows: Iterable[Any], records: Iterable[R], key: Callable[[str], str] = plain
-) -> dict[str, R]:
-    """The record of each row under its name and its aliases, as `key` writes them."""
-    return {
-        key(name): record
-        for row, record in zip(rows, records, strict=True)
-        for name in (row.name, *row.aliases)
-    }
+    file: str,
+    kind: str,
+    record: type[S],
+    make: Callable[[S], R],
+    key: Callable[[str], str] = plain,
+) -> dict[str, Named[R]]:
+    """Each row under its name and its aliases, as `key` writes them.
+
+    Rows of the user are made at once: what is wrong in their file is told whatever is asked.
+    """
+
+    def made(entry: Entry) -> R:
+        return make(_convert(entry, record))
+
+    found: dict[str, Named[R]] = {}
+    for entry in entries(file, kind):
+        if entry.is_yours:
+            made(entry)
+        row = Named(entry.row["name"], partial(made, entry))
+        for name in (row.name, *entry.row.get("aliases", ())):
+            found[key(name)] = row
+    return found
 
 
-def look_up(kind: str, name: str, known: Mapping[str, R]) -> R:
+def look_up(kind: str, name: str, known: Mapping[str, Named[R]]) -> R:
     """The row called `name`, however it is written; CatalogError with the nearest names."""
     found = known.get(plain(name))
     if found is None:
-        written = {key: str(getattr(row, "name")) for key, row in known.items()}  # noqa: B009
+        written = {key: row.name for key, row in known.items()}
         named = {shown: shown for shown in sorted(written.values())}
         raise unknown(f"{kind} {name!r}", name, named | written)
-    return found
+    return found.record()
 
 
 def unknown(what: str, name: str, names: Mapping[str, str]) -> CatalogError:

@@ -3,17 +3,81 @@
 Three integer units, each a million times finer than the one before: USD, µUSD (prices: µUSD per million tokens) and
 pUSD (amounts in the books). A price in µUSD per million tokens is the same number as pUSD per token, so
 ``tokens × price`` is an exact integer of pUSD and nothing is rounded before the invoice line.
+
+The books of a site are in one currency. Where that is another one, ``usd`` in a name means its unit, and its *minor
+unit* (cents, or none for yen) is what documents are rounded to.
 """
 
 from collections.abc import Sequence
-from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
+from decimal import Decimal
+from fractions import Fraction
+from types import MappingProxyType
 
 PUSD_PER_UUSD = 10**6
 PUSD_PER_CENT = 10**10
 PUSD_PER_USD = 10**12
 UUSD_PER_USD = 10**6
 
-ROUNDING_RULES = {"half_up": ROUND_HALF_UP, "half_even": ROUND_HALF_EVEN}
+ROUNDING_RULES = ("half_up", "half_even", "half_down", "up", "down")
+"""Halves go away from zero, to the even unit, or towards it; anything goes away from zero, or towards it."""
+
+_DIGITS = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    2: "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY "
+    "COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR "
+    "IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD "
+    "NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC "
+    "SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VES WST XCD XCG YER ZAR ZMW ZWG",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+EXPONENTS = MappingProxyType({code: n for n, codes in _DIGITS.items() for code in codes.split()})
+"""Decimals of each currency's minor unit, by its code in ISO 4217."""
+
+
+def round_whole(value: Fraction | int, rule: str = "half_up") -> int:
+    """The whole number that a named rule of ``ROUNDING_RULES`` gives; ``ValueError`` for another name."""
+    if rule not in ROUNDING_RULES:
+        raise ValueError(f"no rounding rule is called {rule!r}: {', '.join(ROUNDING_RULES)}")
+    exact = Fraction(value)
+    sign = -1 if exact < 0 else 1
+    whole, rest = divmod(abs(exact.numerator), exact.denominator)
+    over_half = 2 * rest - exact.denominator
+    goes_away = {
+        "half_up": over_half >= 0,
+        "half_even": over_half > 0 or (over_half == 0 and whole % 2 == 1),
+        "half_down": over_half > 0,
+        "up": rest > 0,
+        "down": False,
+    }[rule]
+    return whole * sign + (sign if goes_away else 0)
+
+
+def round_to_minor(pusd: Fraction | int, currency: str = "USD", rule: str = "half_up") -> int:
+    """Minor units of an exact amount by a named rule; ``KeyError`` for a currency that ISO 4217 does not list."""
+    return round_whole(Fraction(pusd) / pusd_per_minor(currency), rule)
+
+
+def minor_to_pusd(minor: int, currency: str = "USD") -> int:
+    """The exact amount of so many minor units."""
+    return minor * pusd_per_minor(currency)
+
+
+def pusd_per_minor(currency: str = "USD") -> int:
+    """How many pUSD are one cent, or whatever the currency has in its place."""
+    return int(PUSD_PER_USD // 10 ** EXPONENTS[currency])
+
+
+def format_minor(minor: int, currency: str = "USD") -> str:
+    """``1,234.50``, ``1,235`` in yen, ``1,234.500`` in Kuwaiti dinar: for people, without the code."""
+    return _with_point(minor, EXPONENTS[currency])
+
+
+def _with_point(units: int, places: int) -> str:
+    """Whole units as a decimal with thousands, in integers: a Decimal would stop at 28 digits."""
+    whole, rest = divmod(abs(units), 10**places)
+    fraction = f".{rest:0{places}d}" if places else ""
+    return f"{'-' if units < 0 else ''}{whole:,d}{fraction}"
 
 
 def usd_to_uusd(usd: Decimal | int | str) -> int:
@@ -38,15 +102,15 @@ def _scaled(usd: Decimal, units_per_usd: int) -> int:
 
 def pusd_to_usd(pusd: int) -> Decimal:
     """The exact dollar amount, as a Decimal."""
-    return Decimal(pusd).scaleb(-12)
+    return Decimal(f"{pusd}e-12")  # from text it is exact, however long
 
 
 def round_to_cents(pusd: int, rule: str = "half_up") -> int:
-    """Cents of an exact amount by a named rule (halves go away from zero, or to the even cent)."""
-    return int((Decimal(pusd) / PUSD_PER_CENT).quantize(Decimal(1), rounding=ROUNDING_RULES[rule]))
+    """Cents of an exact amount by a named rule."""
+    return round_whole(Fraction(pusd, PUSD_PER_CENT), rule)
 
 
-def split(total: int, weights: Sequence[int]) -> list[int]:
+def split(total: int, weights: Sequence[int | Fraction]) -> list[int]:
     """Split an integer by non-negative weights so that the parts add up exactly (largest remainder).
 
     Ties go to the earlier part. ``ValueError`` when nothing can carry a total that is not zero.
@@ -69,9 +133,9 @@ def split(total: int, weights: Sequence[int]) -> list[int]:
 
 def format_usd(pusd: int, places: int = 2) -> str:
     """``1,234.50``: for people, never to compute with. Halves go away from zero."""
-    return f"{pusd_to_usd(pusd).quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP):,f}"
+    return _with_point(round_whole(Fraction(pusd * 10**places, PUSD_PER_USD)), places)
 
 
 def format_cents(cents: int) -> str:
     """``1,234.50`` from a whole number of cents."""
-    return f"{Decimal(cents).scaleb(-2):,.2f}"
+    return format_minor(cents)

@@ -65,11 +65,19 @@ class Usage(Struct, frozen=True, array_like=True, gc=False):
 NO_USAGE = Usage()
 
 
-class Price(Struct, frozen=True, array_like=True, gc=False):
-    """One version of a rate plan: µUSD per million tokens (= pUSD per token) for each meter.
+class Band(Struct, frozen=True, array_like=True):
+    """Times of the week at which a price holds, on the clock of a zone.
 
-    ``version`` is its number in the books; it applies from ``valid_from_s`` (seconds since the epoch) on.
+    ``windows`` are half-open ranges of minutes of the week, from Monday 00:00 on, in order and disjoint.
     """
+
+    name: str
+    timezone: str
+    windows: tuple[tuple[int, int], ...]
+
+
+class _LinearPrice(Struct, frozen=True, array_like=True):
+    """The part of a price that may be given by position."""
 
     version: int
     plan: str
@@ -82,6 +90,21 @@ class Price(Struct, frozen=True, array_like=True, gc=False):
     audio_in: int
     audio_out: int
     image_in: int
+
+
+class Price(_LinearPrice, frozen=True, array_like=True, kw_only=True):
+    """What a request costs under a version of a rate plan: pUSD per ``denominator`` tokens, for each meter.
+
+    With a denominator of 1 that is µUSD per million tokens. ``version`` is its number in the books; it applies from
+    ``valid_from_s`` (seconds since the epoch) on. It holds for one model, pool and band where these are named,
+    and for any other where they are ``None``. ``plan_version`` numbers the terms that it follows from.
+    """
+
+    model: str | None = None
+    pool: str | None = None
+    band: Band | None = None
+    denominator: int = 1
+    plan_version: int | None = None
 
     @property
     def meters(self) -> tuple[int, ...]:

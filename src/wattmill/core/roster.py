@@ -9,8 +9,28 @@ from msgspec import Struct
 from wattmill.core.records import Price
 
 
+class Grant(Struct, frozen=True, array_like=True):
+    """Prepaid credit of a tenant from ``granted_s`` on, until it is used up or ``expires_s`` has come."""
+
+    id: str
+    tenant: str
+    amount_pusd: int
+    priority: int
+    granted_s: float
+    expires_s: float | None = None
+
+    def is_alive(self, at_s: float) -> bool:
+        return self.granted_s <= at_s and not self.is_over(at_s)
+
+    def is_over(self, at_s: float) -> bool:
+        return self.expires_s is not None and self.expires_s <= at_s
+
+
 class Tenant(Struct, frozen=True, array_like=True):
-    """A customer. ``None`` means without such a limit."""
+    """A customer. ``None`` means without such a limit.
+
+    ``parent`` is the reseller who is billed for it. A ``prepaid`` tenant is served as far as its credit goes.
+    """
 
     name: str
     plan: str
@@ -18,6 +38,8 @@ class Tenant(Struct, frozen=True, array_like=True):
     budget_pusd: int | None = None
     requests_per_minute: int | None = None
     max_concurrency: int | None = None
+    parent: str | None = None
+    prepaid: bool = False
 
 
 class Key(Struct, frozen=True, array_like=True):
@@ -28,6 +50,7 @@ class Key(Struct, frozen=True, array_like=True):
     tenant: str
     requests_per_minute: int | None = None
     max_concurrency: int | None = None
+    budget_pusd: int | None = None
 
 
 class Pool(Struct, frozen=True, array_like=True):
@@ -66,7 +89,7 @@ class Model(Struct, frozen=True, array_like=True):
 
 
 class Roster(Struct, frozen=True, array_like=True):
-    """Everything that the data plane needs to know about tenants, keys, prices, models and pools."""
+    """Everything that the data plane needs to know about tenants, keys, prices, models, pools and credit."""
 
     version: int
     tenants: tuple[Tenant, ...] = ()
@@ -74,3 +97,4 @@ class Roster(Struct, frozen=True, array_like=True):
     prices: tuple[Price, ...] = ()
     models: tuple[Model, ...] = ()
     pools: tuple[Pool, ...] = ()
+    grants: tuple[Grant, ...] = ()

@@ -35,6 +35,7 @@ class GroupCommit:
         sync_delay_s: float = 0.0,
     ) -> None:
         self.number, self._descriptor = create_segment(directory, at_least)
+        self._first = self._descriptor
         self.durable = 0
         self.failing: str | None = None
         self._directory = directory
@@ -77,7 +78,8 @@ class GroupCommit:
             self._hand_over()
         self._groups.put(None)
         self._thread.join(CLOSE_TIMEOUT_S)
-        os.close(self._descriptor)
+        for descriptor in {self._first, self._descriptor}:
+            os.close(descriptor)
 
     def _hand_over(self) -> None:
         if self._line:
@@ -137,5 +139,6 @@ class GroupCommit:
 
     def _next_segment(self) -> None:
         number, descriptor = create_segment(self._directory, self._segment + 1)
-        os.close(self._descriptor)
+        if self._descriptor != self._first:  # its lock says that this run lives
+            os.close(self._descriptor)
         self._segment, self._descriptor, self._size = number, descriptor, 0

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from wattmill.core.clock import Clock
+from wattmill.core.errors import LedgerError
 from wattmill.core.records import NO_USAGE
 from wattmill.core.roster import Model, Roster
 from wattmill.gateway.api import Ask, engine_body
@@ -19,7 +20,7 @@ from wattmill.gateway.exchange import Exchange
 from wattmill.gateway.links import Connect, EngineLinks
 from wattmill.gateway.tally import Tally
 from wattmill.ledger.book import Book, Held
-from wattmill.ledger.entries import Entry
+from wattmill.ledger.entries import RUN_BITS, Entry, Hop
 from wattmill.policy import events as policy
 from wattmill.policy.lifecycle import Lifecycle
 
@@ -78,7 +79,7 @@ class Driver:
         self._links: dict[str, EngineLinks] = {}
         self._exchanges: dict[int, Exchange] = {}
         self._handed_over: list[Exchange] = []
-        self._numbers = itertools.count(journal.number << 40)
+        self._numbers = itertools.count(journal.number << RUN_BITS)
         self._tasks: set[asyncio.Task[None]] = set()
         self._carry_out: dict[type, Callable[[Any], None]] = {
             policy.Reject: self._reject,
@@ -174,21 +175,25 @@ class Driver:
         if self._journal.failing:
             self.emit(policy.HoldLost(action.request, now_s, self._journal.failing))
             return
-        answer = self._book.hold(
-            action.request,
-            now_s,
-            tenant=action.tenant,
-            key=action.key,
-            model=action.model,
-            price=action.price,
-            amount_pusd=action.amount_pusd,
-        )
+        try:
+            answer = self._book.hold(
+                action.request,
+                now_s,
+                tenant=action.tenant,
+                key=action.key,
+                model=action.model,
+                price=action.price,
+                amount_pusd=action.amount_pusd,
+                upline=tuple(Hop(*hop) for hop in action.upline) if action.upline else (),
+            )
+        except LedgerError as error:
+            self.emit(policy.HoldLost(action.request, now_s, error.message))
+            return
         if isinstance(answer, Held):
             self._exchanges[action.request].hold_place = answer.place
             self.emit(policy.Held(action.request, now_s))
         else:
-            remaining, resets_at_s = answer.remaining_pusd, answer.resets_at_s
-            self.emit(policy.HoldRefused(action.request, now_s, remaining, resets_at_s))
+            self.emit(policy.HoldRefused(action.request, now_s, *answer.words))
 
     def _send(self, action: policy.Send) -> None:
         exchange = self._exchanges[action.request]
@@ -307,6 +312,12 @@ class Driver:
             limit_s = BETWEEN_BYTES_TIMEOUT_S if begun else FIRST_BYTE_TIMEOUT_S
             if waited_s > limit_s and exchange.link is not None:
                 exchange.on_link_lost(f"The engine sent nothing for {limit_s:.0f} s.")
+
+    def end_streams(self, reason: str) -> None:
+        """Every stream that its engine has not ended gets an error instead, and is not charged."""
+        for exchange in list(self._exchanges.values()):
+            if exchange.first_piece_at_s is not None:
+                exchange.on_link_lost(reason)
 
     def _give_up_on_hold(self, exchange: Exchange, now_s: float) -> None:
         """The disk refuses the hold: nothing was delivered and nothing will be charged."""

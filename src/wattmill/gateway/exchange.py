@@ -24,7 +24,7 @@ from wattmill.gateway.answers import (
 from wattmill.gateway.api import Ask
 from wattmill.gateway.links import Link
 from wattmill.gateway.streams import NoStream, SseRelay
-from wattmill.gateway.usage import UsageMismatch, usage_of_answer
+from wattmill.gateway.usage import UsageMismatch, output_of_answer, usage_of_answer
 from wattmill.policy.events import EngineFailed, EngineRefused, Finished, Streaming
 
 if TYPE_CHECKING:
@@ -181,7 +181,8 @@ class Exchange(Struct, eq=False):
         except (msgspec.DecodeError, UnicodeDecodeError):
             self._fail("The engine's answer is no JSON object.")
             return
-        self.driver.emit(Finished(self.request, now_s, usage or self.counted(0)))
+        usage = usage or self.counted(output_of_answer(body))
+        self.driver.emit(Finished(self.request, now_s, usage))
 
     def on_link_lost(self, reason: str) -> None:
         self._fail(reason)

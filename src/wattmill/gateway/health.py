@@ -15,7 +15,7 @@ MISSES_UNTIL_DOWN = 3
 _OWN_HEALTH = {"llama.cpp", "vllm", "sglang", "trtllm"}
 """Engines with ``/health`` beside their API; others are asked for their models."""
 
-_QUEUES = {
+QUEUES = {
     "llama.cpp": ("llamacpp:requests_processing", "llamacpp:requests_deferred"),
     "vllm": ("vllm:num_requests_running", "vllm:num_requests_waiting"),
     "sglang": ("sglang:num_running_reqs", "sglang:num_queue_reqs"),
@@ -67,7 +67,7 @@ def _health_request(links: EngineLinks) -> bytes:
 
 
 async def _queue(links: EngineLinks) -> tuple[int | None, int | None]:
-    names = _QUEUES.get(links.pool.engine)
+    names = QUEUES.get(links.pool.engine)
     if names is None:
         return None, None
     try:

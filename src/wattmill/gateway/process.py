@@ -10,31 +10,37 @@ import logging
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 from msgspec import Struct
 
-from wattmill.core.errors import LedgerBusy, WattmillError
+from wattmill.core.errors import WattmillError
 from wattmill.gateway.clock import SystemClock
 from wattmill.gateway.commits import GroupCommit
 from wattmill.gateway.driver import Driver
 from wattmill.gateway.health import HealthWatch
 from wattmill.gateway.links import open_socket
 from wattmill.gateway.server import ClientConnection, Front, Limits
+from wattmill.gateway.siblings import (
+    DRAIN_MARGIN_S,
+    LOCK,
+    Begun,
+    Shared,
+    begin,
+    socket_name,
+    wait_for_lock,
+)
 from wattmill.ledger.book import Book
-from wattmill.ledger.locks import take_lock
 from wattmill.ledger.snapshot import JOURNAL, read_snapshot, recover
 from wattmill.policy import events as policy
 from wattmill.policy.replay import Step, encode_step
 
-SOCKET = "gateway.sock"
-LOCK = "gateway.lock"
-DRAIN_MARGIN_S = 5.0
-"""How much longer than its drain a gateway may take to end."""
 log = logging.getLogger("wattmill.gateway")
+
+LAST_WORDS_S = 0.05
+"""For what was written to clients, and into the journal, to go out before the end."""
 
 
 class Settings(Struct, frozen=True):
@@ -49,33 +55,29 @@ class Settings(Struct, frozen=True):
     engine_key_envs: tuple[str, ...] = ()
     sync_delay_ms: float = 0.0
     record: str | None = None
+    shared: Shared | None = None
+    """For one of several gateways; its supervisor holds the lock of the folder for all of them."""
 
 
 class Gateway:
-    """One running gateway, the only one on its folder: recovery ends whatever another had accepted and not answered,
-    so the gateway of a factory that died must have drained before."""
+    """One running gateway, alone on its folder or with siblings: recovery ends whatever the dead had accepted and not
+    answered, so the gateways of a factory that died must have drained before."""
 
     def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
         self._settings = settings
         self._loop = loop
         self._data = Path(settings.data)
         self._stop = asyncio.Event()
-        self._lock = _wait_for_lock(self._data / LOCK, settings.drain_timeout_s + DRAIN_MARGIN_S)
+        shared = settings.shared
+        self._lock = None if shared else self._wait_for_lock()
         self._record = _open_record(settings.record)
-        clock = SystemClock()
-        snapshot, accounts = recover(self._data)
-        self._journal = GroupCommit(
-            self._data / JOURNAL,
-            loop,
-            at_least=max(snapshot.positions, default=0) + 1,
-            sync_delay_s=settings.sync_delay_ms / 1000,
-        )
-        book = Book(accounts, self._journal, snapshot.roster)
-        voided, waived = book.recover(clock.now_s())
-        if voided or waived:
-            log.warning("after a crash: %d open holds voided, %d charges waived", voided, waived)
+        clock = SystemClock(shared.clock_offset_s if shared else None)
+        begun = self._begin_with(shared, clock) if shared else self._begin_alone(clock)
+        if begun.voided or begun.waived:
+            words = "after a crash: %d open holds voided, %d charges waived"
+            log.warning(words, begun.voided, begun.waived)
         driver = Driver(
-            book=book,
+            book=begun.book,
             journal=self._journal,
             clock=clock,
             connect=open_socket(loop),
@@ -83,7 +85,29 @@ class Gateway:
             record=self._write_step if self._record else None,
         )
         self._front = Front(driver, settings.limits, settings.control_url)
-        self._front.set_roster(snapshot.roster)
+        self._front.gateway = shared.gateway + 1 if shared else None
+        self._front.set_roster(begun.roster)
+
+    def _wait_for_lock(self) -> int:
+        return wait_for_lock(self._data / LOCK, self._settings.drain_timeout_s + DRAIN_MARGIN_S)
+
+    def _begin_alone(self, clock: SystemClock) -> Begun:
+        snapshot, accounts = recover(self._data)
+        self._open_journal(max(snapshot.positions, default=0) + 1)
+        book = Book(accounts, self._journal, snapshot.roster)
+        voided, waived = book.recover(clock.now_s())
+        return Begun(book, snapshot.roster, voided, waived)
+
+    def _begin_with(self, shared: Shared, clock: SystemClock) -> Begun:
+        begun = begin(self._data, shared, clock.now_s(), self._open_journal)
+        self._journal.when_durable(begun.voided + begun.waived, begun.settled)
+        return begun
+
+    def _open_journal(self, at_least: int) -> GroupCommit:
+        delay_s = self._settings.sync_delay_ms / 1000
+        journal = self._data / JOURNAL
+        self._journal = GroupCommit(journal, self._loop, at_least=at_least, sync_delay_s=delay_s)
+        return self._journal
 
     def _write_step(
         self, event: policy.Event, view: policy.View, actions: list[policy.Action]
@@ -104,8 +128,10 @@ class Gateway:
             self._settings.host,
             self._settings.port,
             backlog=4096,
+            reuse_port=self._settings.shared is not None,
         )
         control = await self._listen_for_commands()
+        self._take_over_roster()  # what was published before we could be told
         gc.collect()
         gc.freeze()
         await self._stop.wait()
@@ -117,7 +143,8 @@ class Gateway:
         self._journal.close()
         if self._record is not None:
             self._record.close()
-        os.close(self._lock)
+        if self._lock is not None:
+            os.close(self._lock)
 
     async def _sweep(self) -> None:
         while True:
@@ -126,21 +153,25 @@ class Gateway:
             self._front.driver.sweep()
 
     async def _drain(self) -> None:
-        """Answer what is in flight, as long as the time allows; then the clients that are left are cut off."""
+        """Answer what is in flight, as long as the time allows; then streams end with an error, and whoever is left
+        is cut off. Neither is charged: it is we who leave."""
         self._front.draining = True
         for connection in list(self._front.connections):
             connection.drain()
         deadline_s = self._loop.time() + self._settings.drain_timeout_s
         while self._front.driver.in_flight and self._loop.time() < deadline_s:
             await asyncio.sleep(0.02)
+        self._front.driver.end_streams("The gateway stops and can wait no longer for the engine.")
+        await asyncio.sleep(LAST_WORDS_S)
         for connection in list(self._front.connections):
             connection.cut()
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(LAST_WORDS_S)
 
     # --- commands of the control plane -------------------------------------------------------------------------------
 
     async def _listen_for_commands(self) -> asyncio.Server:
-        path = self._data / SOCKET
+        shared = self._settings.shared
+        path = self._data / socket_name(shared.gateway if shared else None)
         path.unlink(missing_ok=True)
         server = await asyncio.start_unix_server(self._take_command, str(path))
         path.chmod(0o600)
@@ -149,17 +180,26 @@ class Gateway:
     async def _take_command(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        """One line in, one line of JSON out: ``reload`` takes over the snapshot's roster, ``status`` tells."""
+        """One line in, one line of JSON out: ``reload`` takes over the snapshot's roster, ``status`` tells, and
+        ``metrics`` gives what ``/metrics`` does."""
         command = (await reader.readline()).decode("ascii", "replace").strip()
         try:
             if command == "reload":
-                self._front.set_roster(read_snapshot(self._data).roster)
-            answer: object = self._status()
+                self._take_over_roster()
+            answer: object = self._status() if command != "metrics" else self._metrics()
         except WattmillError as error:
             answer = {"error": str(error)}
         writer.write(msgspec.json.encode(answer) + b"\n")
         await writer.drain()
         writer.close()
+
+    def _take_over_roster(self) -> None:
+        roster = read_snapshot(self._data).roster
+        if roster.version != self._front.roster.version:
+            self._front.set_roster(roster)
+
+    def _metrics(self) -> dict[str, object]:
+        return {"metrics": self._front.metrics().decode()}
 
     def _status(self) -> dict[str, object]:
         driver = self._front.driver
@@ -174,18 +214,6 @@ class Gateway:
                 for name, view in driver.view.pools.items()
             },
         }
-
-
-def _wait_for_lock(path: Path, timeout_s: float) -> int:
-    deadline_s = time.monotonic() + timeout_s
-    while True:
-        try:
-            hint = "a factory is running there, or its gateway still answers what it had accepted"
-            return take_lock(path, "another gateway is at work", hint=hint)
-        except LedgerBusy:
-            if time.monotonic() > deadline_s:
-                raise
-            time.sleep(0.05)
 
 
 def _open_record(path: str | None) -> BinaryIO | None:

@@ -46,6 +46,8 @@ class Front:
         self.control_url = control_url
         self.connections: set[ClientConnection] = set()
         self.draining = False
+        self.gateway: int | None = None
+        """Which of several it is, from 1."""
         self.swept_at_s = driver.now_s()
         """The time of the last sweep: exact enough for what is measured in seconds, and free to read."""
         self.roster = Roster(0)
@@ -72,6 +74,16 @@ class Front:
         if not any(pool.up for pool in self.driver.view.pools.values()):
             return "No engine is up."
         return None
+
+    def metrics(self) -> bytes:
+        """What Prometheus reads."""
+        driver = self.driver
+        return driver.tally.exposition(
+            in_flight=driver.in_flight,
+            connections=len(self.connections),
+            pools_up={name: view.up for name, view in driver.view.pools.items()},
+            gateway=self.gateway,
+        )
 
     def sweep(self, now_s: float) -> None:
         """Once a second: close connections that are too slow."""
@@ -445,12 +457,7 @@ def _ready(front: Front) -> bytes:
 
 
 def _metrics(front: Front) -> bytes:
-    driver = front.driver
-    pools_up = {name: view.up for name, view in driver.view.pools.items()}
-    text = driver.tally.exposition(
-        in_flight=driver.in_flight, connections=len(front.connections), pools_up=pools_up
-    )
-    return answers.answer(200, text, kind="text/plain; version=0.0.4; charset=utf-8")
+    return answers.answer(200, front.metrics(), kind="text/plain; version=0.0.4; charset=utf-8")
 
 
 def _home(front: Front) -> bytes:

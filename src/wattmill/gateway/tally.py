@@ -75,10 +75,20 @@ class Tally:
         """A request was settled."""
         self._tokens[pool] = list(map(add, self._tokens[pool], usage.meters))
 
-    def exposition(self, *, in_flight: int, connections: int, pools_up: dict[str, bool]) -> bytes:
-        """The text that Prometheus scrapes."""
+    def exposition(
+        self,
+        *,
+        in_flight: int,
+        connections: int,
+        pools_up: dict[str, bool],
+        gateway: int | None = None,
+    ) -> bytes:
+        """The text that Prometheus scrapes; one of several gateways says which it is, in a label."""
+        families = self._families(in_flight, connections, pools_up)
+        if gateway is not None:
+            families = _labelled(families, gateway=str(gateway))
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Once(self._families(in_flight, connections, pools_up)))
+        registry.register(_Once(families))
         return generate_latest(registry)
 
     def _families(
@@ -112,6 +122,14 @@ class Tally:
         for pool, up in pools_up.items():
             gauge.add_metric([pool], up)
         yield gauge
+
+
+def _labelled(families: Iterator[Metric], **labels: str) -> Iterator[Metric]:
+    for family in families:
+        family.samples = [
+            sample._replace(labels={**labels, **sample.labels}) for sample in family.samples
+        ]
+        yield family
 
 
 class _Once(Collector):

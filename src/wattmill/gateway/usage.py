@@ -61,6 +61,15 @@ def usage_of_answer(body: bytes, *, generates: bool) -> Usage | None:
     return None if usage is None else disjoint(usage, generates=generates)
 
 
+def output_of_answer(body: bytes) -> int:
+    """The completion tokens of an answer whose prompt its engine did not count; 0 where these are unknown as well."""
+    usage = _answer_decoder.decode(body).usage
+    if usage is None or usage.prompt_tokens is not None:
+        return 0
+    completion = usage.completion_tokens or 0
+    return completion if 0 <= completion <= MAX_COUNT else 0
+
+
 def usage_of_chunk(data: bytes) -> tuple[Usage | None, bool]:
     """The usage of a streamed chunk, and whether the chunk carries usage and nothing else (no choices).
 

@@ -7,20 +7,22 @@ book rates, so that a quantity and its price are never apart; it does no I/O of 
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from wattmill.core.records import NO_USAGE, Price, Usage
 from wattmill.core.roster import Roster
-from wattmill.ledger.accounts import Accounts
+from wattmill.ledger.accounts import Accounts, Shortage
 from wattmill.ledger.entries import (
     MAX_AMOUNT_PUSD,
     Deliver,
     Entry,
     Hold,
+    Hop,
     Settle,
     Void,
     Waive,
 )
-from wattmill.tariff.rating import rate
+from wattmill.tariff.rating import PriceBook, rate
 
 
 class EntrySink(Protocol):
@@ -36,10 +38,15 @@ class Held(Struct, frozen=True, gc=False):
 
 
 class HoldRefused(Struct, frozen=True, gc=False):
-    """The budget does not cover the hold."""
+    """A budget or the credit on the request's way up does not cover the hold."""
 
-    remaining_pusd: int
-    resets_at_s: float
+    shortage: Shortage
+
+    @property
+    def words(self) -> tuple[int, float, str, str]:
+        """What is left, when the budget begins anew, whose it is, and what kind of limit."""
+        short = self.shortage
+        return short.remaining_pusd, short.resets_at_s, short.account, short.kind
 
 
 class Book:
@@ -52,9 +59,10 @@ class Book:
         self.set_roster(roster)
 
     def set_roster(self, roster: Roster) -> None:
-        """Take over budgets and prices. A version of a price never changes, so old ones are kept for open holds."""
-        self.accounts.set_tenants(roster.tenants)
+        """Take over limits and prices. A version of a price never changes, so old ones are kept for open holds."""
+        self.accounts.set_parties(roster.tenants, roster.keys, roster.grants)
         self._prices.update({price.version: price for price in roster.prices})
+        self._price_book = PriceBook(self._prices.values())
 
     def hold(
         self,
@@ -66,26 +74,35 @@ class Book:
         model: str,
         price: int,
         amount_pusd: int,
+        upline: tuple[Hop, ...] = (),
     ) -> Held | HoldRefused:
-        """Reserve an amount, or say what is left when the budget does not cover it."""
-        remaining = self.accounts.remaining_pusd(tenant, at_s)
-        if remaining is None:
-            remaining = MAX_AMOUNT_PUSD
-        if amount_pusd > remaining:
-            resets_at_s = self.accounts.balance(tenant, at_s).month.end_s
-            return HoldRefused(remaining, resets_at_s)
-        entry = Hold(request, at_s, tenant, key, model, price, amount_pusd)
+        """Reserve an amount on the whole way up, or say which account does not cover it."""
+        entry = Hold(request, at_s, tenant, key, model, price, amount_pusd, upline)
+        shortage = self.accounts.shortage(entry) or self._beyond_any_entry(entry)
+        if shortage is not None:
+            return HoldRefused(shortage)
         self.accounts.apply(entry)
         return Held(self._sink.append(entry))
+
+    def _beyond_any_entry(self, hold: Hold) -> Shortage | None:
+        amounts = [hold.amount_pusd, *(hop.amount_pusd for hop in hold.upline)]
+        if max(amounts) <= MAX_AMOUNT_PUSD:
+            return None
+        month = self.accounts.balance(hold.tenant, hold.at_s).month
+        return Shortage(hold.tenant, "budget", MAX_AMOUNT_PUSD, month.end_s)
 
     def settle(
         self, request: int, at_s: float, pool: str, usage: Usage, outcome: str
     ) -> int | None:
-        """Charge the usage at the price of the hold. ``None`` when the request has already ended."""
+        """Charge the usage at the price of the hold, for the pool that served. ``None`` when it has already ended."""
         hold = self.accounts.held(request)
         if hold is None:
             return None
-        amount_pusd = rate(usage, self._prices[hold.price])
+        price = self._price_book.settled(self._prices[hold.price], hold.model, pool, hold.at_s)
+        rated_pusd = rate(usage, price)
+        amount_pusd = self.accounts.chargeable_pusd(
+            hold.tenant, hold.at_s, at_s, hold.amount_pusd, rated_pusd
+        )
         entry = Settle(
             request,
             at_s,
@@ -94,12 +111,29 @@ class Book:
             hold.key,
             hold.model,
             pool,
-            hold.price,
+            price.version,
             usage,
             amount_pusd,
             outcome,
+            self._upline(hold, at_s, pool, usage) if hold.upline else (),
+            rated_pusd - amount_pusd,
         )
+        if self.accounts.knows_credit:
+            entry = replace(entry, draws=self.accounts.draws(entry))
         return self._enter(entry)
+
+    def _upline(self, hold: Hold, at_s: float, pool: str, usage: Usage) -> tuple[Hop, ...]:
+        """What each reseller pays for the usage, at its own price."""
+        hops = []
+        for hop in hold.upline:
+            held = self._prices[hop.price]
+            price = self._price_book.settled(held, hold.model, pool, hold.at_s)
+            rated_pusd = rate(usage, price)
+            amount_pusd = self.accounts.chargeable_pusd(
+                hop.party, hold.at_s, at_s, hop.amount_pusd, rated_pusd
+            )
+            hops.append(Hop(hop.party, price.version, amount_pusd))
+        return tuple(hops)
 
     def void(
         self, request: int, at_s: float, pool: str | None, reason: str, usage: Usage = NO_USAGE

@@ -9,8 +9,26 @@ from msgspec import Struct
 
 from wattmill.core.records import NO_USAGE, Usage
 
+RUN_BITS = 40
+"""A request's number is its gateway's run (the number of the first segment that it wrote) and a count within it."""
+
 MAX_AMOUNT_PUSD = 2**63 - 1
 """The largest amount that an entry can carry: about nine million USD."""
+
+
+class Hop(Struct, frozen=True, array_like=True, gc=False):
+    """What a reseller above the tenant pays for the same tokens, at its own buying price."""
+
+    party: str
+    price: int
+    amount_pusd: int
+
+
+class Draw(Struct, frozen=True, array_like=True, gc=False):
+    """Prepaid credit that a settlement uses up, of whoever was granted it."""
+
+    grant: str
+    amount_pusd: int
 
 
 class Hold(Struct, frozen=True, tag="hold", array_like=True, gc=False):
@@ -23,10 +41,15 @@ class Hold(Struct, frozen=True, tag="hold", array_like=True, gc=False):
     model: str
     price: int
     amount_pusd: int
+    upline: tuple[Hop, ...] = ()
 
 
 class Settle(Struct, frozen=True, tag="settle", array_like=True, gc=False):
-    """What a request used and is charged; it frees the hold."""
+    """What a request used and is charged; it frees the hold.
+
+    ``absorbed_pusd`` is what the usage comes to beyond the charge, because credit does not go below zero. ``draws`` are
+    of the tenant and of everybody above it: who reads the entry need not know which grants there were.
+    """
 
     request: int
     at_s: float
@@ -39,6 +62,9 @@ class Settle(Struct, frozen=True, tag="settle", array_like=True, gc=False):
     usage: Usage
     amount_pusd: int
     outcome: str
+    upline: tuple[Hop, ...] = ()
+    absorbed_pusd: int = 0
+    draws: tuple[Draw, ...] = ()
 
 
 class Void(Struct, frozen=True, tag="void", array_like=True, gc=False):

@@ -6,6 +6,7 @@ told of it: reading stops there, and so it does at zeros, which a file system ma
 power loss. Damage before the end is an error, because something durable is lost.
 """
 
+import fcntl
 import os
 import struct
 import zlib
@@ -38,7 +39,10 @@ def segment_numbers(directory: Path) -> list[int]:
 
 
 def create_segment(directory: Path, at_least: int = 1) -> tuple[int, int]:
-    """Create the next segment. Returns its number, unique for all time, and a file descriptor to append to."""
+    """Create the next segment. Returns its number, unique for all time, and a file descriptor to append to.
+
+    As long as the descriptor is open the segment is locked, so that nobody takes it for one that is no longer written.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     number = max([at_least - 1, *segment_numbers(directory)]) + 1
     while True:
@@ -48,8 +52,42 @@ def create_segment(directory: Path, at_least: int = 1) -> tuple[int, int]:
         except FileExistsError:
             number += 1
             continue
-        sync(directory)
-        return number, descriptor
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        if segment_path(directory, number).exists():
+            sync(directory)
+            return number, descriptor
+        os.close(descriptor)  # it was retired before it was locked
+        number += 1
+
+
+def is_written(path: Path) -> bool:
+    """Whether a living gateway holds a segment open; ``False`` when it is gone."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def retire(path: Path, offset: int) -> bool:
+    """Delete a segment of which everything up to an offset was read, unless more is in it or somebody writes it."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if next(read_frames(path, offset), None) is not None:
+            return False
+        path.unlink()
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def sync(path: Path) -> None:
@@ -74,7 +112,7 @@ def read_frames(path: Path, offset: int = 0) -> Iterator[tuple[list[Entry], int]
             return
         payload = data[start + _HEADER.size : end]
         if zlib.crc32(payload) != crc:
-            if end == len(data):
+            if not data[end:].strip(b"\0"):
                 return
             raise JournalError(
                 f"the frame at byte {offset + start} is damaged",

@@ -1,10 +1,11 @@
-"""Carries the journal into the database: entries, positions and accounts in one transaction, so each exactly once."""
+"""Carries the journal into the database: what is over, positions and accounts in one transaction, so exactly once."""
 
 from pathlib import Path
 
+from wattmill.core.clock import Clock
 from wattmill.ledger.accounts import Accounts
 from wattmill.ledger.entries import Entry
-from wattmill.ledger.journal import read_frames, segment_numbers, segment_path, sync
+from wattmill.ledger.journal import read_frames, retire, segment_numbers, segment_path, sync
 from wattmill.ledger.snapshot import JOURNAL
 from wattmill.ledger.store import Store
 
@@ -14,11 +15,12 @@ BATCH_ENTRIES = 20_000
 class Loader:
     """Follows the journal of a store's folder."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
         self._journal: Path = store.directory / JOURNAL
         self._positions = store.positions()
-        self.accounts = Accounts(store.accounts_state())
+        self.accounts = Accounts(store.accounts_state(), by_run=True)
 
     @property
     def positions(self) -> dict[int, int]:
@@ -40,11 +42,11 @@ class Loader:
         if not positions:
             return 0
         accounts = self.accounts.copy()
-        for entry in entries:
-            accounts.apply(entry)
+        over = [finished for entry in entries if (finished := accounts.finish(entry))]
         for number in positions:
             sync(segment_path(self._journal, number))
-        self._store.load(entries, positions, accounts.state())
+        recorded_us = round(self._clock.now_s() * 1e6)
+        self._store.load(over, positions, accounts.state(), recorded_us)
         self.accounts = accounts
         self._positions.update(positions)
         return len(entries)
@@ -75,8 +77,7 @@ class Loader:
         """
         retired = []
         for number in segment_numbers(self._journal)[:-1]:
-            path = segment_path(self._journal, number)
-            if next(read_frames(path, self._positions.get(number, 0)), None) is None:
-                path.unlink()
+            if retire(segment_path(self._journal, number), self._positions.get(number, 0)):
                 retired.append(number)
+        self.accounts.forget_shares(segment_numbers(self._journal))
         return retired

@@ -6,6 +6,11 @@ from pathlib import Path
 
 from wattmill.core.errors import LedgerBusy
 
+LOCK = "ledger.lock"
+"""In a data folder: whoever holds it may write the books."""
+BUSY = "another process writes the books"
+BUSY_HINT = "a factory is running there, or a command is at work: stop it or try again"
+
 
 def take_lock(path: Path, what: str, *, hint: str) -> int:
     """Lock a file, which is made if need be; returns the descriptor that holds the lock.

@@ -1,6 +1,7 @@
 """Half-open calendar months in a tenant's own time zone."""
 
-from datetime import datetime
+from calendar import monthrange
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -36,6 +37,16 @@ def month_named(name: str, timezone: str) -> Month:
     if not 1970 <= parsed.year <= 9000:
         raise UsageError(f"no books reach {name!r}", hint="write it as 2026-11")
     return _month(parsed.year, parsed.month, timezone)
+
+
+def months_after(anchor: date, months: int) -> date:
+    """The same day some months later, or the last day of a month that is too short.
+
+    Terms begin at ``months_after(anchor, 0)``, ``1``, ``2``: counted from the anchor, they do not drift from the
+    31st to the 28th, and each ends where the next begins.
+    """
+    year, month0 = divmod(anchor.year * 12 + anchor.month - 1 + months, 12)
+    return date(year, month0 + 1, min(anchor.day, monthrange(year, month0 + 1)[1]))
 
 
 def _month(year: int, month: int, timezone: str) -> Month:

@@ -18,10 +18,9 @@ early, and how an engine counts such a request is its own affair. llama.cpp (Oct
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
-from sqlalchemy import func, or_, select
+from sqlalchemy import Connection, func, or_, select
 
 from wattmill.ledger import schema
-from wattmill.ledger.schema import KIND_SETTLE, KIND_VOID
 from wattmill.ledger.store import Store
 
 
@@ -120,28 +119,29 @@ def work_of(store: Store, pool: str, start_s: float = 0.0) -> list[Work]:
 
     Where a gateway died with a request, nobody knows which pool had it: it counts for each.
     """
-    ended = schema.entry
-    alike = ended.c.kind, ended.c.note, ended.c.usage_source
-    output = ended.c.output_text + ended.c.output_reasoning + ended.c.audio_out
-    uncached = ended.c.input_uncached + ended.c.cache_write + ended.c.audio_in + ended.c.image_in
-    statement = (
-        select(
-            *alike,
-            func.count(),
-            func.sum(uncached),
-            func.sum(ended.c.input_cached),
-            func.sum(output),
-        )
-        .where(
-            ended.c.kind.in_((KIND_SETTLE, KIND_VOID)),
-            or_(ended.c.pool == pool, ended.c.pool.is_(None) & (ended.c.note == "crash")),
-            ended.c.held_us >= round(start_s * 1e6),
-        )
-        .group_by(*alike)
-        .order_by(*alike)
-    )
     with store.reading() as connection:
-        return [
-            Work(kind == KIND_SETTLE, note, source, requests, Tokens(*map(int, tokens)))
-            for kind, note, source, requests, *tokens in connection.execute(statement)
-        ]
+        return work_seen(connection, pool, round(start_s * 1e6), 2**62)
+
+
+def work_seen(connection: Connection, pool: str, start_us: int, end_us: int) -> list[Work]:
+    """The same of requests whose hold is in ``[start_us, end_us)``, on a connection."""
+    row = schema.request.c
+    settled = (row.state != "void").label("settled")
+    note = func.coalesce(row.outcome, row.reason).label("note")
+    output = row.output_text + row.output_reasoning + row.audio_out
+    uncached = row.input_uncached + row.cache_write + row.audio_in + row.image_in
+    figures = (func.count(), func.sum(uncached), func.sum(row.input_cached), func.sum(output))
+    statement = (
+        select(settled, note, row.source, *figures)
+        .where(
+            or_(row.pool == pool, row.pool.is_(None) & (row.reason == "crash")),
+            row.held_us >= start_us,
+            row.held_us < end_us,
+        )
+        .group_by(settled, note, row.source)
+        .order_by(settled, note, row.source)
+    )
+    return [
+        Work(bool(is_settled), note, source, requests, Tokens(*map(int, tokens)))
+        for is_settled, note, source, requests, *tokens in connection.execute(statement)
+    ]

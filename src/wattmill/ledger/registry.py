@@ -7,9 +7,7 @@ changed *in the file* is taken over, so a budget set by a command lives until so
 import hashlib
 import json
 import secrets
-from datetime import UTC, date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Struct
@@ -19,13 +17,14 @@ from wattmill.catalog import factory as catalog_factory
 from wattmill.catalog.factory import Factory, parse_factory
 from wattmill.core.errors import UsageError
 from wattmill.core.money import PUSD_PER_UUSD
-from wattmill.core.records import METERS, Price
-from wattmill.core.roster import Key, Model, Pool, Roster, Tenant
-from wattmill.ledger import schema
+from wattmill.core.records import Price
+from wattmill.core.roster import Grant, Key, Model, Pool, Roster, Tenant
+from wattmill.ledger import plans, schema
 from wattmill.ledger.store import Store
+from wattmill.tariff.period import PlanVersion
 
 KEY_PREFIX = "wm-"
-_SETTABLE = {"plan", "budget_uusd", "requests_per_minute", "max_concurrency", "active"}
+_SETTABLE = {"plan", "budget_uusd", "requests_per_minute", "max_concurrency", "active", "prepaid"}
 
 
 class TenantRow(Struct, frozen=True):
@@ -38,6 +37,8 @@ class TenantRow(Struct, frozen=True):
     requests_per_minute: int | None
     max_concurrency: int | None
     active: bool
+    parent: str | None = None
+    prepaid: bool = False
 
 
 class KeyRow(Struct, frozen=True):
@@ -50,6 +51,7 @@ class KeyRow(Struct, frozen=True):
     max_concurrency: int | None
     created_us: int
     revoked_us: int | None
+    budget_uusd: int | None = None
 
 
 class NewKey(Struct, frozen=True):
@@ -84,7 +86,7 @@ class Registry:
                     )
                 )
             for plan in factory.rate_plans:
-                _enter_price(connection, plan, factory.site.timezone, now_us)
+                plans.enter_plan(connection, plan, factory.site.timezone, now_us)
             for spec in factory.tenants:
                 _enter_tenant(connection, spec, factory.site.timezone)
             _retire_tenants(connection, {spec.name for spec in factory.tenants})
@@ -123,10 +125,15 @@ class Registry:
         budget_uusd: int | None = None,
         requests_per_minute: int | None = None,
         max_concurrency: int | None = None,
+        parent: str | None = None,
+        prepaid: bool = False,
     ) -> TenantRow:
-        """A tenant that is not in the factory file."""
+        """A tenant that is not in the factory file. ``parent`` is the reseller who is billed for it."""
+        _require_limits(budget_uusd, requests_per_minute, max_concurrency)
         with self._store.transaction() as connection:
             _require_plan(connection, plan)
+            if parent is not None:
+                _require_tenant(connection, parent)
             if _find_tenant(connection, name) is not None:
                 raise UsageError(
                     f"the tenant {name!r} exists already", hint="wattmill tenants list"
@@ -141,18 +148,21 @@ class Registry:
                     max_concurrency=max_concurrency,
                     active=True,
                     from_file=None,
+                    parent=parent,
+                    prepaid=prepaid,
                 )
             )
             return _require_tenant(connection, name)
 
     def set_tenant(self, name: str, **values: Any) -> TenantRow:
-        """Change ``plan``, ``budget_uusd``, ``requests_per_minute``, ``max_concurrency`` or ``active``."""
+        """Change one of ``_SETTABLE``: plan, limits, whether it is prepaid, whether it is served."""
         with self._store.transaction() as connection:
             _require_tenant(connection, name)
             if unknown := values.keys() - _SETTABLE:
                 raise UsageError(
                     f"a tenant has no {min(unknown)!r}", hint=", ".join(sorted(_SETTABLE))
                 )
+            _require_limits(*(value for name, value in values.items() if name != "plan"))
             if "plan" in values:
                 _require_plan(connection, values["plan"])
             connection.execute(
@@ -177,8 +187,10 @@ class Registry:
         label: str = "",
         requests_per_minute: int | None = None,
         max_concurrency: int | None = None,
+        budget_uusd: int | None = None,
     ) -> NewKey:
         """A new key. Its text is in the answer and nowhere else."""
+        _require_limits(budget_uusd, requests_per_minute, max_concurrency)
         text = KEY_PREFIX + secrets.token_urlsafe(32)
         key_id = "k_" + secrets.token_hex(6)
         with self._store.transaction() as connection:
@@ -193,9 +205,19 @@ class Registry:
                     max_concurrency=max_concurrency,
                     created_us=round(now_s * 1e6),
                     revoked_us=None,
+                    budget_uusd=budget_uusd,
                 )
             )
         return NewKey(key_id, tenant, text)
+
+    def set_key_budget(self, key_id: str, budget_uusd: int | None) -> KeyRow:
+        """What a key may spend in a month; ``None`` for no limit of its own."""
+        _require_limits(budget_uusd)
+        with self._store.transaction() as connection:
+            _require_key(connection, key_id)
+            mine = schema.key.c.id == key_id
+            connection.execute(update(schema.key).where(mine).values(budget_uusd=budget_uusd))
+            return _require_key(connection, key_id)
 
     def revoke_key(self, key_id: str, now_s: float) -> KeyRow:
         """From now on the key is refused. A second time changes nothing."""
@@ -223,6 +245,7 @@ class Registry:
             label=old.label,
             requests_per_minute=old.requests_per_minute,
             max_concurrency=old.max_concurrency,
+            budget_uusd=old.budget_uusd,
         )
         self.revoke_key(key_id, now_s)
         return new
@@ -230,21 +253,29 @@ class Registry:
     # --- prices and the roster ---------------------------------------------------------------------------------------
 
     def prices(self) -> list[Price]:
-        """Every version of every rate plan."""
+        """Every request price of every version of every rate plan."""
         with self._store.reading() as connection:
-            rows = connection.execute(select(schema.price).order_by(schema.price.c.version))
-            return [_price(row) for row in rows]
+            return plans.prices(connection)
 
-    def roster(self, models: tuple[Model, ...], pools: tuple[Pool, ...], version: int) -> Roster:
+    def plan_versions(self) -> list[PlanVersion]:
+        """The terms of every version of every rate plan."""
+        with self._store.reading() as connection:
+            return plans.plan_versions(connection)
+
+    def roster(
+        self,
+        models: tuple[Model, ...],
+        pools: tuple[Pool, ...],
+        version: int,
+        grants: tuple[Grant, ...] = (),
+    ) -> Roster:
         """What is in force, for the data plane. Models and pools come from the factory file."""
         tenants = tuple(_roster_tenant(row) for row in self.tenants() if row.active)
         active = {tenant.name for tenant in tenants}
         keys = tuple(
-            Key(row.id, sha256, row.tenant, row.requests_per_minute, row.max_concurrency)
-            for row, sha256 in self._live_keys()
-            if row.tenant in active
+            _roster_key(row, sha256) for row, sha256 in self._live_keys() if row.tenant in active
         )
-        return Roster(version, tenants, keys, tuple(self.prices()), models, pools)
+        return Roster(version, tenants, keys, tuple(self.prices()), models, pools, grants)
 
     def _live_keys(self) -> list[tuple[KeyRow, str]]:
         statement = select(schema.key).where(schema.key.c.revoked_us.is_(None))
@@ -257,50 +288,6 @@ def _latest_factory_text(connection: Connection) -> str | None:
     return connection.execute(
         select(schema.factory_version.c.text).where(schema.factory_version.c.number == number)
     ).scalar()
-
-
-def _enter_price(
-    connection: Connection, plan: catalog_factory.RatePlan, timezone: str, now_us: int
-) -> None:
-    """A new version where the file's prices differ from the plan's latest version."""
-    latest = connection.execute(
-        select(schema.price)
-        .where(schema.price.c.plan == plan.name)
-        .order_by(schema.price.c.version.desc())
-        .limit(1)
-    ).first()
-    meters = dict(zip(METERS, _meter_prices(plan.uusd_per_mtok), strict=True))
-    dated_us = None if plan.valid_from is None else _midnight_us(plan.valid_from, timezone)
-    is_same = latest is not None and all(getattr(latest, name) == meters[name] for name in METERS)
-    if latest is not None and is_same and dated_us in (None, latest.valid_from_us):
-        return
-    first = latest is None and dated_us is None
-    connection.execute(
-        insert(schema.price).values(
-            plan=plan.name,
-            valid_from_us=0 if first else now_us if dated_us is None else dated_us,
-            recorded_us=now_us,
-            **meters,
-        )
-    )
-
-
-def _meter_prices(prices: catalog_factory.Prices) -> tuple[int, ...]:
-    return (
-        prices.input,
-        prices.cached_input,
-        prices.cache_write,
-        prices.output,
-        prices.reasoning,
-        prices.audio_in,
-        prices.audio_out,
-        prices.image_in,
-    )
-
-
-def _midnight_us(day: date, timezone: str) -> int:
-    midnight = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(timezone))
-    return round(midnight.astimezone(UTC).timestamp() * 1e6)
 
 
 def _enter_tenant(connection: Connection, spec: catalog_factory.Tenant, site_timezone: str) -> None:
@@ -319,6 +306,8 @@ def _enter_tenant(connection: Connection, spec: catalog_factory.Tenant, site_tim
         "max_concurrency": spec.max_concurrency,
         "active": True,
         "from_file": in_file,
+        "parent": spec.reseller,
+        "prepaid": spec.prepaid,
     }
     known = connection.execute(
         select(schema.tenant.c.from_file).where(schema.tenant.c.name == spec.name)
@@ -358,10 +347,16 @@ def _require_tenant(connection: Connection, name: str) -> TenantRow:
 
 
 def _require_plan(connection: Connection, plan: str) -> None:
-    plans = set(connection.execute(select(schema.price.c.plan)).scalars())
-    if plan not in plans:
-        known = ", ".join(sorted(plans)) or "none"
+    names = set(connection.execute(select(schema.rate_plan_version.c.plan)).scalars())
+    if plan not in names:
+        known = ", ".join(sorted(names)) or "none"
         raise UsageError(f"there is no rate plan {plan!r}", hint=f"rate plans here: {known}")
+
+
+def _require_limits(*limits: int | None) -> None:
+    """``UsageError`` for a negative one: no limit is ``None``, and nothing else stands for it."""
+    if negative := [limit for limit in limits if limit is not None and limit < 0]:
+        raise UsageError(f"a limit cannot be negative: {min(negative)}", hint="none is no limit")
 
 
 def _require_key(connection: Connection, key_id: str) -> KeyRow:
@@ -380,6 +375,8 @@ def _tenant_row(row: Any) -> TenantRow:
         row.requests_per_minute,
         row.max_concurrency,
         row.active,
+        row.parent,
+        row.prepaid,
     )
 
 
@@ -388,10 +385,21 @@ def _roster_tenant(row: TenantRow) -> Tenant:
         row.name,
         row.plan,
         row.timezone,
-        None if row.budget_uusd is None else row.budget_uusd * PUSD_PER_UUSD,
+        _pusd(row.budget_uusd),
         row.requests_per_minute,
         row.max_concurrency,
+        row.parent,
+        row.prepaid,
     )
+
+
+def _roster_key(row: KeyRow, sha256: str) -> Key:
+    limits = (row.requests_per_minute, row.max_concurrency, _pusd(row.budget_uusd))
+    return Key(row.id, sha256, row.tenant, *limits)
+
+
+def _pusd(uusd: int | None) -> int | None:
+    return None if uusd is None else uusd * PUSD_PER_UUSD
 
 
 def _key_row(row: Any) -> KeyRow:
@@ -403,9 +411,5 @@ def _key_row(row: Any) -> KeyRow:
         row.max_concurrency,
         row.created_us,
         row.revoked_us,
+        row.budget_uusd,
     )
-
-
-def _price(row: Any) -> Price:
-    meters = (getattr(row, name) for name in METERS)
-    return Price(row.version, row.plan, row.valid_from_us / 1e6, *meters)

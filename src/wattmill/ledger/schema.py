@@ -1,4 +1,9 @@
-"""The tables of the books. Entries are only ever inserted; triggers refuse anything else."""
+"""The tables of the books. What happened is only ever inserted; triggers refuse anything else.
+
+A request comes into the books once, when it is over, as a row of ``request``: charged, waived or void. Everything
+that comes in belongs to a ``block`` of one hash chain (``ledger.chain``): many requests at a time, or one ``record``,
+of which ``correction``, ``posting`` and ``document`` are what it says by column.
+"""
 
 from sqlalchemy import (
     BigInteger,
@@ -11,10 +16,17 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
-    text,
+    false,
 )
 
-SCHEMA_VERSION = 1
+from wattmill.core.records import METERS
+
+SCHEMA_VERSION = 2
+
+QUARTER_US = 900_000_000
+LIMB = 10**9
+"""Money is summed as multiples of this and what is left, so that no sum is too long for 64 bits."""
+MONEY_LIMBS = ("amount_high", "amount_low", "absorbed_high", "absorbed_low")
 
 metadata = MetaData()
 
@@ -22,42 +34,125 @@ meta = Table(
     "meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False)
 )
 
-KIND_HOLD, KIND_SETTLE, KIND_VOID, KIND_DELIVER, KIND_WAIVE = 1, 2, 3, 4, 5
-KIND_NAMES = {1: "hold", 2: "settle", 3: "void", 4: "deliver", 5: "waive"}
+PrimaryInteger = BigInteger().with_variant(Integer, "sqlite")
+"""64 bits everywhere, and in SQLite the row's own number."""
 
-entry = Table(
-    "entry",
+block = Table(
+    "block",
     metadata,
-    Column("request", BigInteger, nullable=False),
-    Column("kind", Integer, nullable=False),
-    Column("at_us", BigInteger, nullable=False),
-    Column("held_us", BigInteger),
-    Column("tenant", Text),
-    Column("key", Text),
-    Column("model", Text),
+    Column("number", PrimaryInteger, primary_key=True, autoincrement=False),
+    Column("recorded_us", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+)
+
+request = Table(
+    "request",
+    metadata,
+    Column("id", PrimaryInteger, primary_key=True, autoincrement=False),
+    Column("block", BigInteger, nullable=False),
+    Column("held_us", BigInteger, nullable=False),
+    Column("ended_us", BigInteger, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("model", Text, nullable=False),
     Column("pool", Text),
     Column("price", Integer),
-    Column("input_uncached", BigInteger),
-    Column("input_cached", BigInteger),
-    Column("cache_write", BigInteger),
-    Column("output_text", BigInteger),
-    Column("output_reasoning", BigInteger),
-    Column("audio_in", BigInteger),
-    Column("audio_out", BigInteger),
-    Column("image_in", BigInteger),
-    Column("usage_source", Text),
+    *(Column(meter, BigInteger, nullable=False) for meter in METERS),
+    Column("source", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("outcome", Text),
+    Column("reason", Text),
     Column("amount_pusd", BigInteger, nullable=False),
-    Column("note", Text),
-    PrimaryKeyConstraint("request", "kind"),
+    Column("absorbed_pusd", BigInteger, nullable=False),
+)
+Index("request_of_tenant", request.c.tenant, request.c.held_us)
+Index("request_of_block", request.c.block)
+
+resale = Table(
+    "resale",
+    metadata,
+    Column("request", BigInteger, nullable=False),
+    Column("hop", Integer, nullable=False),
+    Column("block", BigInteger, nullable=False),
+    Column("party", Text, nullable=False),
+    Column("price", Integer, nullable=False),
+    Column("amount_pusd", BigInteger, nullable=False),
+    PrimaryKeyConstraint("request", "hop"),
+)
+Index("resale_of_party", resale.c.party, resale.c.request)
+
+usage_quarter = Table(
+    "usage_quarter",
+    metadata,
+    Column("quarter", BigInteger, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("pool", Text, nullable=False),
+    Column("price", Integer, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("requests", BigInteger, nullable=False),
+    Column("first_held_us", BigInteger, nullable=False),
+    *(Column(meter, BigInteger, nullable=False) for meter in METERS),
+    *(Column(limb, BigInteger, nullable=False) for limb in MONEY_LIMBS),
+    PrimaryKeyConstraint("quarter", "tenant", "model", "pool", "price", "source", "state"),
     sqlite_with_rowid=False,
 )
-Index(
-    "entry_of_tenant",
-    entry.c.tenant,
-    entry.c.held_us,
-    sqlite_where=(entry.c.kind != KIND_HOLD) & entry.c.held_us.is_not(None),
-    postgresql_where=(entry.c.kind != KIND_HOLD) & entry.c.held_us.is_not(None),
+"""Sums of ``request`` by the quarter of an hour of the hold, kept up with it in one transaction. Every month of every
+calendar begins at a quarter. It can be made anew from ``request``; an empty pool and a price of 0 stand for none."""
+
+record = Table(
+    "record",
+    metadata,
+    Column("block", PrimaryInteger, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
 )
+
+correction = Table(
+    "correction",
+    metadata,
+    Column("block", PrimaryInteger, primary_key=True, autoincrement=False),
+    Column("tenant", Text, nullable=False),
+    Column("held_us", BigInteger, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("pool", Text),
+    Column("price", Integer, nullable=False),
+    *(Column(meter, BigInteger, nullable=False) for meter in METERS),
+    Column("amount_pusd", BigInteger, nullable=False),
+    Column("request", BigInteger),
+    Column("reason", Text, nullable=False),
+)
+Index("correction_of_tenant", correction.c.tenant, correction.c.held_us)
+
+posting = Table(
+    "posting",
+    metadata,
+    Column("block", BigInteger, nullable=False),
+    Column("leg", Integer, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("amount", Text, nullable=False),
+    PrimaryKeyConstraint("block", "leg"),
+)
+Index("posting_of_account", posting.c.account, posting.c.block)
+
+document = Table(
+    "document",
+    metadata,
+    Column("series", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("block", BigInteger, nullable=False, unique=True),
+    Column("tenant", Text, nullable=False),
+    Column("month", Text, nullable=False),
+    Column("issued_us", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    PrimaryKeyConstraint("series", "number"),
+)
+Index("document_of_tenant", document.c.tenant, document.c.month)
 
 price = Table(
     "price",
@@ -74,6 +169,21 @@ price = Table(
     Column("audio_in", BigInteger, nullable=False),
     Column("audio_out", BigInteger, nullable=False),
     Column("image_in", BigInteger, nullable=False),
+    Column("plan_version", Integer),
+    Column("model", Text),
+    Column("pool", Text),
+    Column("band", Text),
+    Column("denominator", BigInteger, nullable=False, server_default="1"),
+)
+
+rate_plan_version = Table(
+    "rate_plan_version",
+    metadata,
+    Column("version", Integer, primary_key=True),
+    Column("plan", Text, nullable=False),
+    Column("valid_from_us", BigInteger, nullable=False),
+    Column("recorded_us", BigInteger, nullable=False),
+    Column("terms", Text, nullable=False),
 )
 
 tenant = Table(
@@ -87,6 +197,8 @@ tenant = Table(
     Column("max_concurrency", Integer),
     Column("active", Boolean, nullable=False),
     Column("from_file", Text),
+    Column("parent", Text),
+    Column("prepaid", Boolean, nullable=False, server_default=false()),
 )
 
 tenant_identity = Table(
@@ -109,6 +221,18 @@ key = Table(
     Column("max_concurrency", Integer),
     Column("created_us", BigInteger, nullable=False),
     Column("revoked_us", BigInteger),
+    Column("budget_uusd", BigInteger),
+)
+
+engine_reading = Table(
+    "engine_reading",
+    metadata,
+    Column("pool", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("input_uncached", BigInteger, nullable=False),
+    Column("input_cached", BigInteger, nullable=False),
+    Column("output", BigInteger, nullable=False),
+    PrimaryKeyConstraint("pool", "at_us"),
 )
 
 factory_version = Table(
@@ -134,11 +258,16 @@ accounts_state = Table(
     Column("state", LargeBinary, nullable=False),
 )
 
-APPEND_ONLY = [
-    text(
-        f"CREATE TRIGGER IF NOT EXISTS {table}_never_{verb} BEFORE {verb.upper()} ON {table} "
-        f"BEGIN SELECT RAISE(ABORT, 'the books are append-only: {table} takes no {verb}'); END"
-    )
-    for table in ("entry", "price")
-    for verb in ("update", "delete")
-]
+APPEND_ONLY = (
+    "block",
+    "request",
+    "resale",
+    "record",
+    "correction",
+    "posting",
+    "document",
+    "price",
+    "rate_plan_version",
+    "engine_reading",
+)
+"""Tables that take new rows and nothing else; triggers refuse the rest."""

@@ -20,11 +20,16 @@ JOURNAL = "journal"
 
 
 class Snapshot(Struct, frozen=True, array_like=True):
-    """The roster, and the accounts after the journal was read up to ``positions`` (segment → byte offset)."""
+    """The roster, and the accounts after the journal was read up to ``positions`` (segment → byte offset).
+
+    ``block`` and ``hash`` are the end of the chain by then: from here a chain that lost its end is known.
+    """
 
     roster: Roster
     state: AccountsState
     positions: dict[int, int]
+    block: int = 0
+    hash: bytes = b""
 
 
 def write_snapshot(directory: Path, snapshot: Snapshot) -> None:
@@ -32,7 +37,7 @@ def write_snapshot(directory: Path, snapshot: Snapshot) -> None:
     temporary = directory / (SNAPSHOT + ".new")
     with temporary.open("wb") as file:
         os.fchmod(file.fileno(), 0o600)
-        file.write(msgspec.msgpack.encode(snapshot))
+        file.write(msgspec.json.encode(snapshot))
         file.flush()
         os.fsync(file.fileno())
     temporary.rename(directory / SNAPSHOT)
@@ -43,7 +48,7 @@ def read_snapshot(directory: Path) -> Snapshot:
     """Read it back; ``LedgerError`` when there is none or it is damaged."""
     path = directory / SNAPSHOT
     try:
-        return msgspec.msgpack.decode(path.read_bytes(), type=Snapshot)
+        return _decode(path.read_bytes())
     except FileNotFoundError:
         raise LedgerError(
             f"there is no snapshot in {directory}", hint="start with: wattmill up FACTORY.toml"
@@ -56,25 +61,32 @@ def read_snapshot(directory: Path) -> Snapshot:
         ) from None
 
 
-def recover(directory: Path) -> tuple[Snapshot, Accounts]:
-    """The snapshot, and the accounts after everything durable.
+def _decode(data: bytes) -> Snapshot:
+    """JSON, because balances are not limited to 64 bits; MessagePack is how older snapshots were written."""
+    read = msgspec.json.decode if data.startswith(b"[") else msgspec.msgpack.decode
+    return read(data, type=Snapshot)
+
+
+def recover(directory: Path, *, by_run: bool = False) -> tuple[Snapshot, Accounts]:
+    """The snapshot, and the accounts after everything durable; ``by_run``: they know which run caused what.
 
     The books may write a newer snapshot meanwhile, and delete segments that it makes needless: then once more.
     """
     while True:
         snapshot = read_snapshot(directory)
         try:
-            accounts = replay_journal(directory, snapshot)
+            accounts = replay_journal(directory, snapshot, by_run=by_run)
         except FileNotFoundError:
             continue
         if read_snapshot(directory).positions == snapshot.positions:
             return snapshot, accounts
 
 
-def replay_journal(directory: Path, snapshot: Snapshot) -> Accounts:
+def replay_journal(directory: Path, snapshot: Snapshot, *, by_run: bool = False) -> Accounts:
     """The accounts after everything that is durable."""
-    accounts = Accounts(snapshot.state)
-    accounts.set_tenants(snapshot.roster.tenants)
+    accounts = Accounts(snapshot.state, by_run=by_run)
+    roster = snapshot.roster
+    accounts.set_parties(roster.tenants, roster.keys, roster.grants)
     journal = directory / JOURNAL
     for number in segment_numbers(journal):
         start = snapshot.positions.get(number, 0)

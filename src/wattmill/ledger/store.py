@@ -1,4 +1,4 @@
-"""The database of the books: SQLite in WAL mode, every commit on disk, one process that writes.
+"""The database of the books: SQLite in WAL mode, or PostgreSQL; every commit on disk, one process that writes.
 
 Whoever opens it to write holds ``ledger.lock``; anybody may open it to read at the same time.
 """
@@ -9,65 +9,102 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
-from sqlalchemy import Connection, Engine, create_engine, event, select, text
+from sqlalchemy import Connection, case, inspect, select, text
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 
-from wattmill.core.errors import LedgerError
-from wattmill.core.records import METERS
-from wattmill.ledger import schema
-from wattmill.ledger.accounts import AccountsState
-from wattmill.ledger.entries import Deliver, Entry, Hold, Settle, Void, Waive
-from wattmill.ledger.locks import take_lock
+from wattmill.core.errors import LedgerBusy, LedgerError
+from wattmill.ledger import chain, schema, tables
+from wattmill.ledger.accounts import AccountsState, Finished, decode_state, encode_state
+from wattmill.ledger.location import DATABASE as DATABASE
+from wattmill.ledger.location import DATABASE_URL, database_url, open_database, remember
+from wattmill.ledger.locks import BUSY, BUSY_HINT, LOCK, take_lock
+from wattmill.ledger.rows import (
+    QUARTER_FIELDS,
+    QUARTER_KEY,
+    QUARTER_SUMS,
+    REQUEST_FIELDS,
+    RESALE_FIELDS,
+    quarters_of,
+    rows_of,
+)
 
-DATABASE = "ledger.db"
-LOCK = "ledger.lock"
-_BUSY = "another process writes the books"
-_BUSY_HINT = "a factory is running there, or a command is at work: stop it or try again"
-_ENTRY_COLUMNS: dict[type, tuple[str, ...]] = {
-    Hold: ("request", "at_us", "held_us", "tenant", "key", "model", "price", "amount_pusd"),
-    Settle: (
-        *("request", "at_us", "held_us", "tenant", "key", "model", "pool", "price"),
-        *(*METERS, "usage_source", "amount_pusd", "note"),
-    ),
-    Void: (
-        *("request", "at_us", "held_us", "tenant", "key", "model", "pool"),
-        *(*METERS, "usage_source", "amount_pusd", "note"),
-    ),
-    Deliver: ("request", "at_us", "amount_pusd"),
-    Waive: ("request", "at_us", "held_us", "tenant", "amount_pusd", "note"),
-}
-"""What each kind of entry says; its other columns are empty."""
-
-_INSERT_ENTRIES = {
-    kind: f"INSERT OR IGNORE INTO entry (kind, {', '.join(columns)}) "
-    f"VALUES ({number}{', ?' * len(columns)})"
-    for number, (kind, columns) in enumerate(_ENTRY_COLUMNS.items(), start=1)
-}
+_SERVER_LOCK = 0x776D
+"""The advisory lock of whoever writes books into a PostgreSQL database."""
 
 
 class Store:
     """Reads and writes the tables. Use as a context manager."""
 
-    def __init__(self, directory: Path, *, write: bool) -> None:
+    def __init__(self, directory: Path, *, write: bool, url: str | None = None) -> None:
         self.directory = directory
-        if not write and not (directory / DATABASE).exists():
+        self._url = database_url(directory, url)
+        if not write and self._url is None and not (directory / DATABASE).exists():
             raise LedgerError(
                 f"there are no books in {directory}",
                 hint="start the factory once (wattmill up FACTORY.toml), or name the folder with --data",
             )
-        self._lock = take_lock(directory / LOCK, _BUSY, hint=_BUSY_HINT) if write else None
-        self._engine = _engine(directory / DATABASE, write=write)
+        self._engine = open_database(directory, self._url, write=write)
+        self._lock = take_lock(directory / LOCK, BUSY, hint=BUSY_HINT) if write else None
+        self._server_lock: Connection | None = None
         try:
+            if write and self._url is not None:
+                self._server_lock = self._take_server_lock()
+                remember(directory, self._url)
             self._create_or_check(write=write)
         except DatabaseError as error:
             self.close()
             raise LedgerError(
-                f"the database cannot be used: {error.orig}",
-                place=str(directory / DATABASE),
-                hint="restore it from a backup (wattmill backup makes them)",
+                f"the database cannot be used: {error.orig}", place=self.place, hint=self._hint
             ) from error
+        except LedgerError:
+            self.close()
+            raise
+
+    @property
+    def _hint(self) -> str:
+        if self._url:
+            return f"is the server running, and {DATABASE_URL} right?"
+        return "restore it from a backup (wattmill backup makes them)"
+
+    def _take_server_lock(self) -> Connection:
+        """Held as long as its connection: another folder, maybe of another machine, may not write as well."""
+        connection = self._engine.connect()
+        statement = text("SELECT pg_try_advisory_lock(:number)")
+        if not connection.execute(statement, {"number": _SERVER_LOCK}).scalar():
+            connection.close()
+            raise LedgerBusy(f"{BUSY} in {self.place}", hint=BUSY_HINT)
+        connection.commit()
+        return connection
+
+    def _hold_server_lock(self) -> None:
+        """The lock ends with its connection, when the server is restarted for one: then it is taken again."""
+        if self._server_lock is not None:
+            try:
+                self._server_lock.exec_driver_sql("SELECT 1")
+                self._server_lock.commit()
+                return
+            except DatabaseError:
+                self._server_lock.invalidate()
+                self._server_lock.close()
+        self._server_lock = None
+        self._server_lock = self._take_server_lock()
+
+    @property
+    def dialect(self) -> str:
+        """``sqlite`` or ``postgresql``."""
+        return self._engine.dialect.name
+
+    @property
+    def _driver(self) -> Any:
+        """Its own errors come from what goes past SQLAlchemy."""
+        return self._engine.dialect.loaded_dbapi
+
+    @property
+    def place(self) -> str:
+        """Where the books are, without a password."""
+        return str(self._engine.url) if self._url else str(self.directory / DATABASE)
 
     def __enter__(self) -> "Store":
         return self
@@ -76,44 +113,74 @@ class Store:
         self.close()
 
     def close(self) -> None:
+        if self._server_lock is not None:
+            self._server_lock.invalidate()
+            self._server_lock = None
         self._engine.dispose()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
     def _create_or_check(self, *, write: bool) -> None:
-        if write:
-            schema.metadata.create_all(self._engine)
-        with self._engine.begin() as connection:
-            if write:
-                for trigger in schema.APPEND_ONLY:
-                    connection.execute(trigger)
-                connection.execute(
-                    sqlite_insert(schema.meta)
-                    .values(name="schema", value=str(schema.SCHEMA_VERSION))
-                    .on_conflict_do_nothing()
-                )
-            found = connection.execute(
-                select(schema.meta.c.value).where(schema.meta.c.name == "schema")
-            ).scalar()
-        if found != str(schema.SCHEMA_VERSION):
+        found = self._schema_version()
+        if write and found is None:
+            self._create()
+        elif write and found is not None and found < schema.SCHEMA_VERSION:
+            from wattmill.ledger.migrations import upgrade
+
+            upgrade(self._engine, self.directory, found)
+        elif found != schema.SCHEMA_VERSION:
             raise LedgerError(
                 f"these books have schema {found}, this wattmill knows {schema.SCHEMA_VERSION}",
-                place=str(self.directory / DATABASE),
-                hint="use the version of wattmill that wrote them, or a newer one",
+                place=self.place,
+                hint="start the version of wattmill that wrote them, or a newer one",
             )
+
+    def _schema_version(self) -> int | None:
+        """``None`` for a database without books."""
+        if not inspect(self._engine).has_table(schema.meta.name):
+            return None
+        name, value = schema.meta.c
+        with self._engine.connect() as connection:
+            found = connection.execute(select(value).where(name == "schema")).scalar()
+        return None if found is None else int(found)
+
+    def _create(self) -> None:
+        with self._engine.begin() as connection:
+            tables.metadata.create_all(connection)
+            for statement in tables.append_only_triggers(self.dialect):
+                connection.exec_driver_sql(statement)
+            connection.execute(
+                schema.meta.insert().values(name="schema", value=str(schema.SCHEMA_VERSION))
+            )
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except OperationalError as error:
+            hint = self._hint if self._url else "is there room on its disk?"
+            raise LedgerError(
+                f"the database does not answer: {error.orig}", place=self.place, hint=hint
+            ) from error
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """All or nothing; durable when the block ends."""
-        with self._engine.begin() as connection:
-            yield connection
+        with self._answering():
+            if self._url is not None and self._lock is not None:
+                self._hold_server_lock()
+            with self._engine.begin() as connection:
+                yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One consistent view of the books: what others commit meanwhile is not seen."""
-        with self._engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN")  # SQLite's driver begins none for reading alone
+        with self._answering(), self._engine.connect() as connection:
+            if self.dialect == "postgresql":
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            if self.dialect == "sqlite":
+                connection.exec_driver_sql("BEGIN")  # its driver begins none for reading alone
             yield connection
 
     # --- journal and accounts ----------------------------------------------------------------------------------------
@@ -128,89 +195,96 @@ class Store:
         """The accounts as of ``positions``."""
         with self.reading() as connection:
             blob = connection.execute(select(schema.accounts_state.c.state)).scalar()
-        return msgspec.msgpack.decode(blob, type=AccountsState) if blob else AccountsState()
+        return decode_state(blob) if blob else AccountsState()
 
     def load(
-        self, entries: Sequence[Entry], positions: dict[int, int], state: AccountsState
+        self,
+        finished: Sequence[Finished],
+        positions: dict[int, int],
+        state: AccountsState,
+        recorded_us: int,
     ) -> None:
-        """Enter journalled entries, how far the journal was read, and the accounts after them, in one transaction."""
+        """Enter requests that are over as one block, how far the journal was read, and the accounts after it, in one
+        transaction. ``LedgerError`` when a request is in the books already: it would be charged twice."""
         with self.transaction() as connection:
-            for kind, statement in _INSERT_ENTRIES.items():
-                rows = [_entry_row(entry) for entry in entries if type(entry) is kind]
-                if rows:
-                    connection.exec_driver_sql(statement, rows)
+            if finished:
+                self._append_requests(connection, finished, recorded_us)
             for segment, offset in positions.items():
-                _upsert(connection, schema.journal_position, segment=segment, offset=offset)
-            _upsert(connection, schema.accounts_state, id=1, state=msgspec.msgpack.encode(state))
+                self._upsert(connection, schema.journal_position, segment=segment, offset=offset)
+            self._upsert(connection, schema.accounts_state, id=1, state=encode_state(state))
+
+    def _append_requests(
+        self, connection: Connection, finished: Sequence[Finished], recorded_us: int
+    ) -> None:
+        rows, resales = rows_of(finished)
+        digest = chain.digest_of_requests(rows, resales)
+        block = chain.append_block(connection, chain.REQUESTS, len(rows), digest, recorded_us)
+        try:
+            self._insert(connection, "request", REQUEST_FIELDS, rows, block)
+            self._insert(connection, "resale", RESALE_FIELDS, resales, block)
+            self._add_to_quarters(connection, rows)
+        except (IntegrityError, self._driver.IntegrityError) as error:
+            raise LedgerError(
+                f"a request is in the books already: {getattr(error, 'orig', error)}",
+                place=str(self.directory),
+                hint="the journal and the database do not belong together: restore both from one backup",
+            ) from error
+
+    def _insert(
+        self,
+        connection: Connection,
+        table: str,
+        fields: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        block: int,
+    ) -> None:
+        """Many rows of one block as fast as the database takes them: ``fields`` and ``block`` among them."""
+        if not rows:
+            return
+        names = ("block", *(field for field in fields if field != "block"))
+        lines = [(block, *row) for row in rows]
+        if self.dialect == "postgresql":
+            raw = connection.connection.cursor()
+            with raw.copy(f"COPY {table} ({', '.join(names)}) FROM STDIN") as copy:
+                for line in lines:
+                    copy.write_row(line)
+            return
+        places = ", ".join("?" * len(names))
+        connection.exec_driver_sql(
+            f"INSERT INTO {table} ({', '.join(names)}) VALUES ({places})", lines
+        )
+
+    def _add_to_quarters(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
+        sums = quarters_of(rows)
+        insert = self._dialect_insert(schema.usage_quarter)
+        new, old = insert.excluded, schema.usage_quarter.c
+        sums_too = {name: old[name] + new[name] for name in QUARTER_SUMS}
+        first = case(
+            (new.first_held_us < old.first_held_us, new.first_held_us), else_=old.first_held_us
+        )
+        connection.execute(
+            insert.on_conflict_do_update(
+                index_elements=QUARTER_KEY, set_={**sums_too, "first_held_us": first}
+            ),
+            [
+                dict(zip(QUARTER_FIELDS, (*key, *values), strict=True))
+                for key, values in sums.items()
+            ],
+        )
+
+    def _dialect_insert(self, table: Any) -> Any:
+        return postgresql_insert(table) if self.dialect == "postgresql" else sqlite_insert(table)
+
+    def _upsert(self, connection: Connection, table: Any, **values: Any) -> None:
+        statement = self._dialect_insert(table).values(**values)
+        keys = [column.name for column in table.primary_key]
+        rest = {name: value for name, value in values.items() if name not in keys}
+        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest))
 
     # --- backup ------------------------------------------------------------------------------------------------------
 
     def backup(self, target: Path) -> None:
         """Write a consistent copy while others read and write; ``LedgerError`` when the target exists."""
-        if target.exists():
-            raise LedgerError(f"{target} exists already", hint="name a new file")
-        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            try:
-                connection.execute(text("VACUUM INTO :target"), {"target": str(target)})
-            except DatabaseError as error:
-                raise LedgerError(
-                    f"no copy can be written there: {error.orig}",
-                    place=str(target),
-                    hint="name a new file in a folder that exists, on a disk with room",
-                ) from None
+        from wattmill.ledger.copying import copy_to_file
 
-
-def entry_columns(entry: Entry) -> dict[str, Any]:
-    """What an entry says, by column of the table ``entry``; it is silent on the others."""
-    kind = list(_ENTRY_COLUMNS).index(type(entry)) + 1
-    return {"kind": kind, **dict(zip(_ENTRY_COLUMNS[type(entry)], _entry_row(entry), strict=True))}
-
-
-def _entry_row(entry: Entry) -> tuple[Any, ...]:
-    """The values of ``_ENTRY_COLUMNS``."""
-    who: tuple[Any, ...]
-    match entry:
-        case Hold():
-            at_us = _us(entry.at_s)
-            who = (entry.tenant, entry.key, entry.model, entry.price)
-            return (entry.request, at_us, at_us, *who, entry.amount_pusd)
-        case Settle():
-            who = (entry.tenant, entry.key, entry.model, entry.pool, entry.price)
-            what = (*entry.usage.meters, entry.usage.source, entry.amount_pusd, entry.outcome)
-            return (entry.request, _us(entry.at_s), _us(entry.held_at_s), *who, *what)
-        case Void():
-            what = (*entry.usage.meters, entry.usage.source, 0, entry.reason)
-            who = (entry.tenant, entry.key, entry.model, entry.pool)
-            return (entry.request, _us(entry.at_s), _us(entry.held_at_s), *who, *what)
-        case Deliver():
-            return (entry.request, _us(entry.at_s), 0)
-        case Waive():
-            when = (_us(entry.at_s), _us(entry.held_at_s))
-            return (entry.request, *when, entry.tenant, -entry.amount_pusd, entry.reason)
-
-
-def _us(seconds: float) -> int:
-    return round(seconds * 1e6)
-
-
-def _upsert(connection: Connection, table: Any, **values: Any) -> None:
-    statement = sqlite_insert(table).values(**values)
-    keys = [column.name for column in table.primary_key]
-    rest = {name: value for name, value in values.items() if name not in keys}
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest))
-
-
-def _engine(path: Path, *, write: bool) -> Engine:
-    mode = "rwc" if write else "ro"
-    engine = create_engine(
-        f"sqlite:///file:{path}?mode={mode}&uri=true", connect_args={"timeout": 30}
-    )
-
-    @event.listens_for(engine, "connect")
-    def _configure(connection: Any, _record: Any) -> None:
-        if write:
-            connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA busy_timeout=30000")
-
-    return engine
+        copy_to_file(self._engine, target)

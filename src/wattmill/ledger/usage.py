@@ -1,46 +1,45 @@
 """What the books say was used: read-only queries.
 
 Sums are exact. A column of 64-bit integers can add up to more than 64 bits hold, so the database
-adds quotients and remainders by ``LIMB`` apart and Python puts them together; no figure passes
-through NUMERIC or a float.
+adds quotients and remainders by ``LIMB`` apart and Python puts them together; nothing is a float.
+What the books know now is added up from the sums of each quarter of an hour, which do not grow with
+the number of requests; what they knew at an earlier block, from the requests themselves.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Select, case, exists, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Select, func, literal, select
 
 from wattmill.core.records import METERS, UsageSource
 from wattmill.ledger import schema
-from wattmill.ledger.schema import KIND_DELIVER, KIND_SETTLE, KIND_VOID, KIND_WAIVE
+from wattmill.ledger.accounts import State
+from wattmill.ledger.entries import Settle
+from wattmill.ledger.schema import LIMB, MONEY_LIMBS, QUARTER_US
 from wattmill.ledger.store import Store
-
-State = Literal["charged", "pending", "waived", "void"]
-"""How a request ended. ``charged``: settled and its delivery confirmed. ``pending``: settled,
-delivery neither confirmed nor given up. ``waived``: settled, its charge dropped. ``void``: never
-settled."""
-
-LIMB = 10**9
 
 
 class UsageGroup(Struct, frozen=True):
     """Requests of one tenant that are alike: their tokens, in the order of ``METERS``, and charge.
 
     ``pool`` is ``None`` for what never reached an engine, ``price`` for what was voided.
-    ``amount_pusd`` is what the settlements said, whether or not it is charged.
+    ``amount_pusd`` is what the settlements said, whether or not it is charged; what was rated beyond
+    it, because credit does not go below zero, is ``absorbed_pusd``. Corrections are groups too, of
+    the source *corrected*, with signed figures and no requests.
     """
 
     tenant: str
     model: str
     pool: str | None
     price: int | None
-    source: UsageSource
+    source: UsageSource | Literal["corrected"]
     state: State
     requests: int
     first_held_us: int
     meters: tuple[int, ...]
     amount_pusd: int
+    absorbed_pusd: int = 0
 
     @property
     def tokens(self) -> int:
@@ -57,15 +56,44 @@ class Identity(Struct, frozen=True):
 
 
 def usage(
-    store: Store, start_s: float, end_s: float, tenant: str | None = None
+    store: Store,
+    start_s: float,
+    end_s: float,
+    tenant: str | None = None,
+    up_to_block: int | None = None,
 ) -> list[UsageGroup]:
-    """Ended requests whose hold lies in ``[start_s, end_s)``, grouped; of one tenant, or of all.
+    """Requests that are over and whose hold lies in ``[start_s, end_s)``, grouped; of one tenant, or of all.
 
-    One statement, so one consistent view of the books.
+    With ``up_to_block`` as the books knew it then. One transaction, so one consistent view of the books.
     """
-    statement = _usage_statement(round(start_s * 1e6), round(end_s * 1e6), tenant)
     with store.reading() as connection:
-        return [_group(row) for row in connection.execute(statement)]
+        return usage_seen(connection, start_s, end_s, tenant, up_to_block)
+
+
+def usage_seen(
+    connection: Connection,
+    start_s: float,
+    end_s: float,
+    tenant: str | None = None,
+    up_to_block: int | None = None,
+) -> list[UsageGroup]:
+    """The same within a transaction that is open."""
+    bounds = round(start_s * 1e6), round(end_s * 1e6), tenant, up_to_block
+    by_quarter = up_to_block is None and not any(bound % QUARTER_US for bound in bounds[:2])
+    statement = _quarters(*bounds[:3]) if by_quarter else _requests(*bounds)
+    requests = connection.execute(statement)
+    corrections = connection.execute(_corrections(*bounds))
+    return sorted([*map(_group, requests), *map(_group, corrections)], key=_order)
+
+
+def pending(store: Store, start_s: float, end_s: float, tenant: str | None = None) -> list[Settle]:
+    """Settlements of the time whose delivery is neither confirmed nor given up: not in the books yet."""
+    waiting = store.accounts_state().unconfirmed
+    return [
+        settle
+        for settle in waiting
+        if start_s <= settle.held_at_s < end_s and tenant in (None, settle.tenant)
+    ]
 
 
 def identity(store: Store, tenant: str) -> Identity:
@@ -83,75 +111,87 @@ def books_begin_s(store: Store) -> float | None:
     return None if first_us is None else first_us / 1e6
 
 
-def _usage_statement(start_us: int, end_us: int, tenant: str | None) -> Select[Any]:
-    ended = schema.entry.alias("ended")
-    alike = (
-        ended.c.tenant,
-        ended.c.model,
-        ended.c.pool,
-        ended.c.price,
-        ended.c.usage_source,
-        _state(ended).label("state"),
-    )
-    sums = [part for name in (*METERS, "amount_pusd") for part in _limbs(ended.c[name])]
-    whose = (
-        ended.c.tenant.in_(select(schema.tenant.c.name))
-        if tenant is None
-        else ended.c.tenant == tenant
-    )
-    return (
-        select(*alike, *_count_and_first(ended), *sums)
-        .where(
-            ended.c.kind != literal_column(str(schema.KIND_HOLD)),  # so that its index serves
-            ended.c.kind.in_((KIND_SETTLE, KIND_VOID)),
-            ended.c.held_us >= start_us,
-            ended.c.held_us < end_us,
-            whose,
-        )
-        .group_by(*alike)
-        .order_by(*alike)
-    )
-
-
-def _count_and_first(ended: Any) -> tuple[ColumnElement[Any], ...]:
-    return func.count().label("requests"), func.min(ended.c.held_us).label("first_held_us")
-
-
-def _state(ended: Any) -> ColumnElement[str]:
-    """Delivered or not. Were both in the books, the tenant would have the benefit."""
-    return case(
-        (ended.c.kind == KIND_VOID, "void"),
-        (_has(ended, KIND_WAIVE), "waived"),
-        (_has(ended, KIND_DELIVER), "charged"),
-        else_="pending",
-    )
-
-
-def _has(ended: Any, kind: int) -> ColumnElement[bool]:
-    other = schema.entry.alias(schema.KIND_NAMES[kind])
-    return exists().where(other.c.request == ended.c.request, other.c.kind == kind)
-
-
-def _limbs(column: Any) -> tuple[ColumnElement[int], ColumnElement[int]]:
+def limbs(column: Any) -> tuple[ColumnElement[int], ColumnElement[int]]:
+    """Two sums that no number of rows can make too long for 64 bits; ``joined`` makes one of them."""
     return func.sum(column // LIMB), func.sum(column % LIMB)
 
 
+def joined(parts: Sequence[int]) -> list[int]:
+    """The sums that pairs of ``limbs`` stand for."""
+    pairs = zip(parts[::2], parts[1::2], strict=True)
+    return [int(high) * LIMB + int(low) for high, low in pairs]
+
+
+def _quarters(start_us: int, end_us: int, tenant: str | None) -> Select[Any]:
+    row = schema.usage_quarter.c
+    pool, price = func.nullif(row.pool, "").label("pool"), func.nullif(row.price, 0).label("price")
+    alike = (row.tenant, row.model, pool, price, row.source, row.state)
+    figures = [part for meter in METERS for part in limbs(row[meter])]
+    wanted = [row.quarter >= start_us // QUARTER_US, row.quarter < end_us // QUARTER_US]
+    if tenant is not None:
+        wanted.append(row.tenant == tenant)
+    requests = func.sum(row.requests).label("requests")
+    first = func.min(row.first_held_us).label("first_held_us")
+    money = (func.sum(row[limb]) for limb in MONEY_LIMBS)
+    return select(*alike, requests, first, *figures, *money).where(*wanted).group_by(*alike)
+
+
+def _requests(
+    start_us: int, end_us: int, tenant: str | None, up_to_block: int | None
+) -> Select[Any]:
+    row = schema.request.c
+    alike = (row.tenant, row.model, row.pool, row.price, row.source, row.state)
+    figures = (*(row[meter] for meter in METERS), row.amount_pusd, row.absorbed_pusd)
+    wanted = _wanted(row, start_us, end_us, tenant, up_to_block)
+    count, first = func.count().label("requests"), func.min(row.held_us).label("first_held_us")
+    return select(*alike, count, first, *_sums(figures)).where(*wanted).group_by(*alike)
+
+
+def _corrections(
+    start_us: int, end_us: int, tenant: str | None, up_to_block: int | None
+) -> Select[Any]:
+    row = schema.correction.c
+    alike = (row.tenant, row.model, row.pool, row.price)
+    named = (literal("corrected").label("source"), literal("charged").label("state"))
+    figures = (*(row[meter] for meter in METERS), row.amount_pusd, literal(0))
+    wanted = _wanted(row, start_us, end_us, tenant, up_to_block)
+    count, first = literal(0).label("requests"), func.min(row.held_us).label("first_held_us")
+    return select(*alike, *named, count, first, *_sums(figures)).where(*wanted).group_by(*alike)
+
+
+def _sums(figures: Iterable[Any]) -> list[ColumnElement[int]]:
+    return [part for figure in figures for part in limbs(figure)]
+
+
+def _wanted(
+    row: Any, start_us: int, end_us: int, tenant: str | None, up_to_block: int | None
+) -> list[ColumnElement[bool]]:
+    wanted = [row.held_us >= start_us, row.held_us < end_us]
+    if tenant is not None:
+        wanted.append(row.tenant == tenant)
+    if up_to_block is not None:
+        wanted.append(row.block <= up_to_block)
+    return wanted
+
+
+def _order(group: UsageGroup) -> tuple[str, str, str, int, str, str]:
+    """Databases disagree on the order of texts and of nothing."""
+    pool, price = group.pool or "", group.price or 0
+    return group.tenant, group.model, pool, price, group.source, group.state
+
+
 def _group(row: Any) -> UsageGroup:
-    *meters, amount_pusd = _joined(row[8:])
+    *meters, amount_pusd, absorbed_pusd = joined(row[8:])
     return UsageGroup(
         tenant=row.tenant,
         model=row.model,
         pool=row.pool,
         price=row.price,
-        source=row.usage_source,
+        source=row.source,
         state=row.state,
-        requests=row.requests,
+        requests=int(row.requests),
         first_held_us=row.first_held_us,
         meters=tuple(meters),
         amount_pusd=amount_pusd,
+        absorbed_pusd=absorbed_pusd,
     )
-
-
-def _joined(limbs: Sequence[int]) -> list[int]:
-    pairs = zip(limbs[::2], limbs[1::2], strict=True)
-    return [high * LIMB + low for high, low in pairs]

@@ -7,8 +7,9 @@ towards 1. A family without measurements inherits from the nearest one and gets 
 
 from __future__ import annotations
 
+import math
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -32,6 +33,10 @@ class Kernels(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     attention, decode_attention: of the 16-bit rate. The floors are what a layer of a kind takes
     with next to nothing to do: attention, latent attention, latent with an indexer, a recurrent
     state, an MLP, routed experts, and shared ones beside them.
+
+    intake, kv_intake: bytes that a multiprocessor takes in per cycle, which is what its kernels keep
+    on the way over the latency of memory in cycles (Little's law); infinite where other things bind.
+    cycle_flop: its fp32 operations per cycle, which with the card's fp32 rate gives the cycles.
     """
 
     family: str
@@ -52,6 +57,9 @@ class Kernels(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shared_us: float
     basis: Basis
     source: str
+    intake: tuple[float, float, float] = (math.inf, math.inf, math.inf)
+    kv_intake: float = math.inf
+    cycle_flop: float = 256.0
 
 
 class Engine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,10 +68,10 @@ class Engine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     floor: gaps between kernels, on all floors. reduce: of all-reduces that are not hidden.
     step_us: of every step; sequence_us: for each sequence of it, layer_sequence_us: and layer.
     prefill, expert_prefill: share of the large-product rate that prompts reach. interference: how
-    much of the others' prefill a decoding sequence feels (the rest is felt as TTFT). exchange_us: of
-    one exchange of tokens between experts; hop_us: from one stage to the next. request_ms:
-    of each request before its prefill; first_floor, first_expert_floor: floors of a prompt's step
-    over a decode step's, which runs captured; of layers without and with experts.
+    much of the others' prefill a decoding sequence feels. exchange_us: of one exchange of tokens
+    between experts; hop_us: from one stage to the next. request_ms: of each request before its
+    prefill; first_floor, first_expert_floor: floors of a prompt's step over a decode step's, which
+    runs captured; of layers without and with experts.
     """
 
     name: str
@@ -106,7 +114,10 @@ class Power(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Reach(msgspec.Struct, frozen=True):
-    """The factors of one deployment, in shares and seconds; numbers, or arrays of them."""
+    """The factors of one deployment, in shares and seconds; numbers, or arrays of them.
+
+    *intake: bytes for each fp32 operation that the card could do meanwhile.
+    """
 
     weights_frac: Any
     gemm_frac: Any
@@ -134,6 +145,9 @@ class Reach(msgspec.Struct, frozen=True):
     request_s: Any
     first_floor: Any
     first_expert_floor: Any
+    intake: Any
+    expert_intake: Any
+    kv_intake: Any
 
 
 class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -185,7 +199,7 @@ class Interval(msgspec.Struct, frozen=True):
 @cache
 def calibration() -> Calibration:
     """The shipped factors."""
-    text = resources.files("wattmill.physics").joinpath("calibration.toml").read_text("utf-8")
+    text = Path(__file__).with_name("calibration.toml").read_text("utf-8")
     return msgspec.convert(rtoml.loads(text), Calibration)
 
 
@@ -229,6 +243,9 @@ def _reach(k: Kernels, e: Engine, width: int, expert_width: int) -> Reach:
         request_s=e.request_ms * 1e-3,
         first_floor=e.first_floor,
         first_expert_floor=e.first_expert_floor,
+        intake=k.intake[width] / k.cycle_flop,
+        expert_intake=k.intake[expert_width] / k.cycle_flop,
+        kv_intake=k.kv_intake / k.cycle_flop,
     )
 
 

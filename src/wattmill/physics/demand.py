@@ -7,6 +7,7 @@ Pipeline stages (pp) take turns for one step, so a step meets all layers whateve
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -29,13 +30,15 @@ class Demand(msgspec.Struct, frozen=True):
     """Bytes, operations, layers and messages of a step; numbers, or arrays of them.
 
     *_token_flop: operations per token of a step. kv_*: per token of context. pair_flop: per pair of
-    prompt tokens. *_bytes_per_s, *_flops_per_s: rates of one card.
+    prompt tokens. *_bytes_per_s, *_flops_per_s: rates of one card; the fp32 rate of its vector units
+    is infinite where no data sheet states it.
     """
 
     bandwidth_bytes_per_s: Any
     dense_flops_per_s: Any
     expert_flops_per_s: Any
     wide_flops_per_s: Any
+    vector_flops_per_s: Any
     dense_bytes: Any
     dense_token_flop: Any
     expert_bytes: Any
@@ -76,13 +79,15 @@ def demand(deployment: Deployment) -> Demand:
     d, m = deployment, deployment.model
     weights = weight_bytes(m, d.precision, d.runtime)
     cards = d.tp * d.dp
-    latency_s, s_per_byte = all_reduce(d.hardware.accelerator.link, d.tp)
+    card = d.hardware.accelerator
+    latency_s, s_per_byte = all_reduce(card.link, d.tp, card.link_devices)
     exchanges = 2.0 * m.moe_layers if d.dp > 1 else 0.0
     return Demand(
-        bandwidth_bytes_per_s=d.hardware.accelerator.bandwidth_bytes_per_s,
+        bandwidth_bytes_per_s=card.bandwidth_bytes_per_s,
         dense_flops_per_s=d.dense_flops_per_s,
         expert_flops_per_s=d.flops_per_s,
         wide_flops_per_s=d.wide_flops_per_s,
+        vector_flops_per_s=card.flops_per_s.get("fp32", math.inf),
         dense_bytes=weights.dense / d.tp,
         dense_token_flop=2.0 * dense_params(m) / d.tp,
         expert_bytes=weights.experts / cards,

@@ -35,13 +35,14 @@ SLOWER_PER_DOUBLING = 1.3
 
 
 @cache
-def all_reduce(link: str, cards: int) -> tuple[float, float]:
+def all_reduce(link: str, cards: int, domain: int | None = None) -> tuple[float, float]:
     """`(latency_s, seconds_per_byte)` of one all-reduce over `cards` cards of a `link`.
 
     time = latency + 2 (n-1)/n · bytes / bus bandwidth. Between the tabulated cards both constants
     are interpolated in log2 n; beyond them the latency goes on growing. Error: 60 % from 16 kB to
-    268 MB on NVLink, a factor of two elsewhere. PlanError without a link, or with more cards than
-    one domain of it joins.
+    268 MB on NVLink, a factor of two elsewhere. domain: the cards that the link joins where it is
+    built in, if not as many as usual (72 in an NVL72 rack, 8 in an HGX board). PlanError without a
+    link, or with more cards than a domain.
     """
     if cards == 1:
         return 0.0, 0.0
@@ -49,7 +50,7 @@ def all_reduce(link: str, cards: int) -> tuple[float, float]:
         wire = catalog.link(link)
     except CatalogError:
         raise _refusal(link, cards) from None
-    most = wire.max_devices or math.inf
+    most = domain or wire.max_devices or math.inf
     if cards < 1 or cards > most:
         raise _refusal(link, cards, f"set tp to {most} or less")
     latency_us, gb_per_s = _constants(wire, cards)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import msgspec
 
@@ -10,8 +11,12 @@ from wattmill.core.errors import PlanError
 from wattmill.physics.deployment import Deployment
 from wattmill.physics.efficiency import MAX_BATCH
 from wattmill.physics.memory import fit
+from wattmill.physics.numbers import smaller
 from wattmill.physics.power import power_w
 from wattmill.physics.step import StepCost, step_cost
+
+TOGETHER_FRAC = 0.1
+"""Load generators start all users at once and send about ten rounds, which drift apart."""
 
 
 class Workload(msgspec.Struct, frozen=True):
@@ -117,12 +122,27 @@ def tpot_s(cost: StepCost, workload: Workload, batch: float) -> float:
     """Time per output token with `batch` sequences in flight on one replica (closed loop).
 
     A decode step, and what it feels of the prefills of the others: `interference_frac` of them;
-    the rest delays first tokens, since requests that end together start together.
+    the rest falls into the time before first tokens, since some requests start together.
     """
     total_s = shares(cost, workload, batch).total_s
     unfelt = batch - cost.interference_frac * max(0.0, batch - 1.0)
     seconds: float = total_s - unfelt / workload.osl * busy_prefill_s(cost, workload)
     return seconds
+
+
+def closed_ttft_s(
+    request_s: Any, batch: Any, osl: Any, alone_s: Any, busy_s: Any, tpot_s: Any
+) -> Any:
+    """TTFT with `batch` users on one replica who each ask again when answered; numbers or arrays.
+
+    The request, its prefill (`alone_s`), half a decode step, and the wait for prefills of others,
+    which cost `busy_s` each. They take a share of the time, and who meets one waits for half of it;
+    TOGETHER_FRAC of the requests start with all the others, and wait for half of them.
+    """
+    others_s = (batch - 1.0) * busy_s
+    met_frac = smaller(others_s / (osl * tpot_s + alone_s), 1.0 + 0.0 * others_s)
+    wait_s = met_frac * busy_s / 2 + TOGETHER_FRAC / 2 * others_s
+    return request_s + alone_s + wait_s + tpot_s / 2
 
 
 def prompt_s(cost: StepCost, workload: Workload) -> float:

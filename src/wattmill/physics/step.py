@@ -162,17 +162,19 @@ def reach_of(deployment: Deployment) -> Reach:
 
 def combine(need: Demand, got: Reach) -> StepCost:
     """Counts over rates: numbers or arrays alike."""
-    bandwidth = need.bandwidth_bytes_per_s
+    bandwidth, vector = need.bandwidth_bytes_per_s, need.vector_flops_per_s
     dense_rate = need.dense_flops_per_s * got.gemm_frac
     expert_rate = need.expert_flops_per_s * got.expert_gemm_frac
-    kv_rate = bandwidth * got.kv_frac
+    weights_rate = arriving(bandwidth * got.weights_frac, vector * got.intake)
+    expert_weights_rate = arriving(bandwidth * got.expert_weights_frac, vector * got.expert_intake)
+    kv_rate = arriving(bandwidth * got.kv_frac, vector * got.kv_intake)
     decode_rate = need.wide_flops_per_s * got.decode_attention_frac
     pair_rate = need.wide_flops_per_s * got.attention_frac
     floors, expert_floors = _mixer_floors_s(need, got), _expert_floors_s(need, got)
     return StepCost(
-        dense_read_s=need.dense_bytes / (bandwidth * got.weights_frac),
+        dense_read_s=need.dense_bytes / weights_rate,
         dense_token_s=need.dense_token_flop / dense_rate,
-        expert_read_s=need.expert_bytes / (bandwidth * got.expert_weights_frac),
+        expert_read_s=need.expert_bytes / expert_weights_rate,
         expert_token_s=need.expert_token_flop / expert_rate,
         expert_miss_frac=need.expert_miss_frac,
         kv_read_s_per_token=root_of_squares(need.kv_bytes / kv_rate, need.kv_flop / decode_rate),
@@ -222,6 +224,14 @@ def _expert_floors_s(need: Demand, got: Reach) -> Any:
 def root_of_squares(a: Any, b: Any) -> Any:
     """√(a² + b²): near the larger of two times, and above it where they meet."""
     return (a * a + b * b) ** 0.5
+
+
+def arriving(offered: Any, taken: Any) -> Any:
+    """Bytes per second of a stream: what memory offers, or what the cores keep on the way.
+
+    Both are hard bounds, so the bend between them is sharp (a fourth power); `taken` may be infinite.
+    """
+    return offered / (1.0 + (offered / taken) ** 4) ** 0.25
 
 
 def _possible(holds: Any, what: str) -> None:

@@ -20,6 +20,7 @@ from wattmill.physics.calibration import Q90
 from wattmill.physics.deployment import Deployment
 from wattmill.physics.memory import held_weight_bytes, reserve_bytes, usable_bytes
 from wattmill.physics.numbers import require_positive
+from wattmill.physics.performance import closed_ttft_s
 from wattmill.physics.power import draw_frac
 from wattmill.physics.step import StepCost, step_cost
 
@@ -168,8 +169,8 @@ def _evaluate(
     felt = cost.interference_frac * (batch - 1.0)
     total_s = decode_s + batch / osl * busy_s
     tpot_s = decode_s + felt / osl * busy_s
-    first_s = cost._prefill_s(computed, isl - computed)
-    ttft_s = cost.request_s + first_s + (batch - 1.0 - felt) * busy_s + tpot_s / 2
+    alone_s = cost._prefill_s(computed, isl - computed)
+    ttft_s = closed_ttft_s(cost.request_s, batch, osl, alone_s, busy_s, tpot_s)
     compute_s = (each * cost.dense_token_s) ** 2 / dense_s + (
         batch * cost.expert_token_s
     ) ** 2 / np.maximum(experts_s, 1e-30)

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 
 import msgspec
 
 from wattmill.catalog.factory import Factory, Pool
+from wattmill.catalog.market import Quote, price_quote
 from wattmill.catalog.models import ModelSpec
+from wattmill.catalog.staleness import HALF_LIFE_MONTHS, dated, staleness
 from wattmill.catalog.units import MEGA, SECONDS_PER_MONTH
 from wattmill.core.errors import CatalogError, PlanError
 from wattmill.finance.cashflow import lcot_usd_per_mtok, payback_periods
@@ -60,6 +63,21 @@ class Payback(msgspec.Struct, frozen=True):
     months: float | None
 
 
+class UsedPrice(msgspec.Struct, frozen=True):
+    """A price of the catalog that a figure rests on.
+
+    what: `new` or `resale` of hardware, or `api`. as_of: when it was seen; half_lives: how long ago,
+    in half-lives of its kind; is_stale: longer than one. dated: the date as it is printed.
+    """
+
+    of: str
+    what: str
+    as_of: str
+    half_lives: float
+    is_stale: bool
+    dated: str
+
+
 class PoolPlan(msgspec.Struct, frozen=True):
     """One pool of machines."""
 
@@ -82,6 +100,7 @@ class PoolPlan(msgspec.Struct, frozen=True):
     tokens_per_month: float
     cost: Cost
     payback: Payback | None
+    prices: tuple[UsedPrice, ...]
     binds: str
 
 
@@ -119,6 +138,7 @@ class _Study(msgspec.Struct, frozen=True):
     """What every pool of one report is studied under."""
 
     factory: Factory
+    today: date
     load_frac: float
     context_tokens: int | None
     workload: Workload
@@ -127,6 +147,7 @@ class _Study(msgspec.Struct, frozen=True):
 
 def plan_factory(
     factory: Factory,
+    today: date,
     *,
     load_frac: float = 0.3,
     context_tokens: int | None = None,
@@ -137,13 +158,19 @@ def plan_factory(
 ) -> PlanReport:
     """What the factory carries and earns at `load_frac` of its full throughput, day and night.
 
+    today: the day on which prices of the catalog are looked at.
     isl, osl: tokens of a prompt and of an answer; hit_frac: share of prompts found in the cache.
     context_tokens: the context to count users at (default: the pool's, or 8,192 or what the model
     takes). PlanError with the figures if a pool cannot hold its model, CatalogError for a name that
     the catalog does not know.
     """
     study = _Study(
-        factory, load_frac, context_tokens, Workload(isl, osl, hit_frac), discount_frac_per_year
+        factory,
+        today,
+        load_frac,
+        context_tokens,
+        Workload(isl, osl, hit_frac),
+        discount_frac_per_year,
     )
     pools: list[PoolPlan] = []
     clouds: list[CloudPlan] = []
@@ -174,6 +201,7 @@ def _pool_plan(study: _Study, pool: Pool, deployment: Deployment) -> PoolPlan:
     mean_w, peak_w = _watts(pool, deployment, seen)
     tokens_per_month = seen.tok_per_s * SECONDS_PER_MONTH * (1 + workload.isl / workload.osl)
     cost = _cost(study, pool, deployment, mean_w, peak_w, tokens_per_month, workload)
+    payback = _payback(study, pool, deployment, workload, cost, tokens_per_month)
     pue = study.factory.site.pue
     return PoolPlan(
         name=pool.name,
@@ -194,7 +222,8 @@ def _pool_plan(study: _Study, pool: Pool, deployment: Deployment) -> PoolPlan:
         mean_kw=site_kw(mean_w, pue),
         tokens_per_month=tokens_per_month,
         cost=cost,
-        payback=_payback(study, pool, deployment, workload, cost, tokens_per_month),
+        payback=payback,
+        prices=tuple(_prices(study, pool, deployment, payback)),
         binds=seen.binds,
     )
 
@@ -225,10 +254,31 @@ def _watts(pool: Pool, deployment: Deployment, seen: Performance) -> tuple[float
 def _paid_usd(pool: Pool, deployment: Deployment) -> tuple[float | None, str]:
     if pool.paid_usd is not None:
         return pool.paid_usd, "factory file"
-    price_usd = deployment.hardware.accelerator.price_usd
-    if price_usd is None:
+    quote = _card_quote(pool, deployment)
+    if quote is None:
         return None, "not known"
-    return price_usd * deployment.hardware.count, "catalog, cards alone"
+    return quote.value * deployment.hardware.count, "catalog, cards alone"
+
+
+def _card_quote(pool: Pool, deployment: Deployment) -> Quote | None:
+    """The quote for a card, where the factory file does not say what was paid."""
+    return price_quote(deployment.hardware.accelerator.name) if pool.paid_usd is None else None
+
+
+def _prices(
+    study: _Study, pool: Pool, deployment: Deployment, payback: Payback | None
+) -> Iterator[UsedPrice]:
+    quote = _card_quote(pool, deployment)
+    if quote:
+        yield _used(quote.of, quote.what, quote.as_of, study.today)
+    offer = payback.offer if payback else None
+    if offer and offer.as_of:
+        yield _used(f"{offer.name} of {offer.provider}", "api", offer.as_of, study.today)
+
+
+def _used(of: str, what: str, as_of: str, today: date) -> UsedPrice:
+    age = staleness(as_of, what, today)
+    return UsedPrice(of, what, as_of, age.half_lives, age.is_stale, dated(as_of, what, today))
 
 
 def _cost(
@@ -315,6 +365,12 @@ def _notes(study: _Study, plan: PoolPlan, pool: Pool) -> Iterator[str]:
         yield f"{plan.name}: give paid_usd, and the cost of a token and the payback follow"
     elif pool.paid_usd is None:
         yield f"{plan.name}: paid_usd is not given; {plan.cost.paid_usd:,.0f} USD is the catalog's"
+    for price in plan.prices:
+        if price.is_stale:
+            yield (
+                f"{plan.name}: the price of {price.of} ({price.what}, {price.dated}) is older than its"
+                f" half-life of {HALF_LIFE_MONTHS[price.what]} months"
+            )
     if plan.payback is None and plan.cost.paid_usd is not None:
         yield f"{plan.name}: no API of a model like {plan.model} is known, so no payback"
     if plan.payback and plan.payback.offer.basis == "nearest size":

@@ -54,7 +54,7 @@ ROWS: tuple[tuple[Row, ...], ...] = (
     (
         ("power", lambda p: f"{_digits(p.mean_kw)} kW, {_digits(p.committed_kw)} committed"),
         ("tokens a month", lambda p: f"{_digits(p.tokens_per_month / 1e6)} million"),
-        ("amortisation", lambda p: _usd(p.cost.amortisation_usd_per_month)),
+        ("amortisation", lambda p: _amortisation(p)),
         ("energy", lambda p: _usd(p.cost.energy_usd_per_month)),
         ("colocation", lambda p: _usd(p.cost.colo_usd_per_month)),
         ("cost", lambda p: _per_mtok(p.cost.usd_per_mtok)),
@@ -124,7 +124,17 @@ def _against(pool: PoolPlan) -> str:
         return UNKNOWN
     offer = pool.payback.offer
     named = offer.name if offer.name == offer.provider else f"{offer.name}, {offer.provider}"
-    return named + (f" ({offer.as_of})" if offer.as_of else "")
+    return named + _dated(pool, "api")
+
+
+def _amortisation(pool: PoolPlan) -> str:
+    return _usd(pool.cost.amortisation_usd_per_month) + _dated(pool, "new", "resale")
+
+
+def _dated(pool: PoolPlan, *kinds: str) -> str:
+    """The date of the catalog's price behind a figure, and whether it is stale."""
+    found = [price.dated for price in pool.prices if price.what in kinds]
+    return f" ({found[0]})" if found else ""
 
 
 def _payback(pool: PoolPlan) -> str:

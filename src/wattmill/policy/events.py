@@ -55,12 +55,17 @@ class Held(Struct, frozen=True, tag=True, array_like=True, gc=False):
 
 
 class HoldRefused(Struct, frozen=True, tag=True, array_like=True, gc=False):
-    """The ledger refused the hold: the budget does not cover it."""
+    """The ledger refused the hold: a budget or prepaid credit on the way up does not cover it.
+
+    ``limit`` is *budget* (of ``account``, a tenant or the reseller above it), *key_budget* or *credit*.
+    """
 
     request: int
     at_s: float
     remaining_pusd: int
     resets_at_s: float
+    account: str = ""
+    limit: str = "budget"
 
 
 class HoldLost(Struct, frozen=True, tag=True, array_like=True, gc=False):
@@ -170,6 +175,8 @@ class Hold(Struct, frozen=True, tag=True, array_like=True, gc=False):
     model: str
     price: int
     amount_pusd: int
+    upline: tuple[tuple[str, int, int], ...] = ()
+    """For each reseller above the tenant: its name, its price, and the most it can pay."""
 
 
 class Send(Struct, frozen=True, tag=True, array_like=True, gc=False):

@@ -15,7 +15,7 @@ delivering   Delivered                          Confirm
 An event that a stage does not wait for does nothing there. ``ClientGone`` counts once, in any stage.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -52,10 +52,15 @@ from wattmill.policy.events import (
 )
 from wattmill.policy.limits import Allowance
 from wattmill.policy.routing import Router
-from wattmill.tariff.rating import price_at, price_lists, worst_case
+from wattmill.tariff.rating import PriceBook
 
 DEFAULT_OUTPUT_TOKENS = 4096
 MAX_ATTEMPTS = 3
+_LIMITS = {
+    "budget": "monthly budget",
+    "key_budget": "monthly budget of this key",
+    "credit": "prepaid credit",
+}
 
 HOLDING, SENT, STREAMING, COUNTING, SETTLING, DELIVERING = (
     "holding",
@@ -67,14 +72,25 @@ HOLDING, SENT, STREAMING, COUNTING, SETTLING, DELIVERING = (
 )
 
 
+_Due = tuple[Mapping[str, Price], int, int, tuple[tuple[str, int, int], ...]]
+"""Prices by pool, the price of the hold and its amount, and the same of each reseller."""
+
+
 class _Caller:
-    """A key and the tenant it belongs to, with what they may still do."""
+    """A key and the tenant it belongs to, with the resellers above it and what they may still do."""
 
-    __slots__ = ("allowances", "key", "tenant")
+    __slots__ = ("allowances", "key", "resellers", "tenant")
 
-    def __init__(self, key: Key, tenant: Tenant, allowances: tuple[Allowance, Allowance]) -> None:
+    def __init__(
+        self,
+        key: Key,
+        tenant: Tenant,
+        resellers: tuple[Tenant, ...],
+        allowances: tuple[Allowance, Allowance],
+    ) -> None:
         self.key = key
         self.tenant = tenant
+        self.resellers = resellers
         self.allowances = allowances
 
 
@@ -83,7 +99,7 @@ class _Open(Struct, eq=False):
 
     caller: _Caller
     model: Model
-    price: Price
+    prices: Mapping[str, Price]
     stream: bool
     prompt_bound: int
     output_bound: int
@@ -106,7 +122,7 @@ class Lifecycle:
         self._callers: dict[str, _Caller] = {}
         self._allowances: dict[str, Allowance] = {}
         self._models: dict[str, Model] = {}
-        self._prices: dict[str, list[Price]] = {}
+        self._prices = PriceBook(())
         self._handlers: dict[type, Callable[[Any, View], list[Action]]] = {
             RosterChanged: self._on_roster,
             Arrived: self._on_arrived,
@@ -137,18 +153,19 @@ class Lifecycle:
     def _on_roster(self, event: RosterChanged, _view: View) -> list[Action]:
         roster: Roster = event.roster
         tenants = {tenant.name: tenant for tenant in roster.tenants}
-        self._callers = {key.id: self._caller(key, tenants[key.tenant]) for key in roster.keys}
+        self._callers = {key.id: self._caller(key, tenants) for key in roster.keys}
         self._models = {model.alias: model for model in roster.models}
-        self._prices = price_lists(roster.prices)
+        self._prices = PriceBook(roster.prices)
         self._router.set_pools(roster.pools)
         return []
 
-    def _caller(self, key: Key, tenant: Tenant) -> _Caller:
+    def _caller(self, key: Key, tenants: dict[str, Tenant]) -> _Caller:
+        tenant = tenants[key.tenant]
         allowances = (
             self._allowance(f"key {key.id}", key),
             self._allowance(f"tenant {tenant.name}", tenant),
         )
-        return _Caller(key, tenant, allowances)
+        return _Caller(key, tenant, _resellers(tenant, tenants), allowances)
 
     def _allowance(self, name: str, owner: Key | Tenant) -> Allowance:
         allowance = self._allowances.setdefault(name, Allowance(name))
@@ -162,22 +179,40 @@ class Lifecycle:
         model = self._models.get(event.model)
         if model is None:
             return [Reject(event.request, "model_not_found", self._no_such_model(event.model))]
-        tenant = caller.tenant
-        price = price_at(self._prices.get(tenant.plan, ()), event.at_s)
-        if price is None:
-            message = f"The rate plan {tenant.plan!r} has no price in force."
-            return [Reject(event.request, "no_price", message)]
+        output_bound = _output_bound(event, model)
+        due = self._due(event, caller, model, output_bound)
+        if isinstance(due, Reject):
+            return [due]
         refusal = _over_limit(event, caller)
         if refusal:
             return [refusal]
         for allowance in caller.allowances:
             allowance.enter(event.at_s)
-        output_bound = _output_bound(event, model)
+        prices, price, amount_pusd, upline = due
         self._open[event.request] = _Open(
-            caller, model, price, event.stream, event.input_bound, output_bound
+            caller, model, prices, event.stream, event.input_bound, output_bound
         )
-        amount = worst_case(event.input_bound, output_bound, price)
-        return [Hold(event.request, tenant.name, caller.key.id, model.alias, price.version, amount)]
+        who = (caller.tenant.name, caller.key.id, model.alias)
+        return [Hold(event.request, *who, price, amount_pusd, upline)]
+
+    def _due(
+        self, event: Arrived, caller: _Caller, model: Model, output_bound: int
+    ) -> _Due | Reject:
+        """The most that the tenant, and each reseller above it, can owe for the request."""
+        quote = self._prices.quote(caller.tenant.plan, model, event.at_s)
+        if quote is None:
+            return _no_price(event, caller.tenant)
+        prices, upline = quote.prices, []
+        for reseller in caller.resellers:
+            upper = self._prices.quote(reseller.plan, model, event.at_s)
+            if upper is None:
+                return _no_price(event, reseller)
+            most, at = upper.dearest(event.input_bound, output_bound)
+            upline.append((reseller.name, at.version, most))
+            # We are paid by the reseller on top, so its prices decide; everybody below needs one, too.
+            prices = {pool: paid for pool, paid in upper.prices.items() if pool in prices}
+        amount_pusd, price = quote.dearest(event.input_bound, output_bound)
+        return prices, price.version, amount_pusd, tuple(upline)
 
     def _no_such_model(self, name: str) -> str:
         known = ", ".join(sorted(self._models)) or "none"
@@ -197,7 +232,8 @@ class Lifecycle:
         if not self._close_holding(event.request):
             return []
         left = max(event.remaining_pusd, 0) / 10**12
-        message = f"The monthly budget does not cover this request (left: {left:.6f} USD)."
+        what = _LIMITS.get(event.limit, event.limit)
+        message = f"The {what} does not cover this request (left: {left:.6f} USD)."
         return [Reject(event.request, "insufficient_quota", message)]
 
     def _on_hold_lost(self, event: HoldLost, _view: View) -> list[Action]:
@@ -219,7 +255,7 @@ class Lifecycle:
         return opened is not None and opened.stage == HOLDING and self._close(request) is not None
 
     def _send(self, request: int, opened: _Open, view: View, otherwise: str) -> list[Action]:
-        pool = self._router.choose(opened.model, opened.price, opened.tried, view)
+        pool = self._router.choose(opened.model, opened.prices, opened.tried, view)
         if pool is None:
             self._close(request)
             error = "engine_failed" if opened.tried else "engine_unavailable"
@@ -340,6 +376,21 @@ class Lifecycle:
             opened.limited = False
             for allowance in opened.caller.allowances:
                 allowance.leave()
+
+
+def _resellers(tenant: Tenant, tenants: Mapping[str, Tenant]) -> tuple[Tenant, ...]:
+    """Who is billed for a tenant, from its own reseller up."""
+    found: list[Tenant] = []
+    above = tenants.get(tenant.parent) if tenant.parent else None
+    while above is not None and above not in found:
+        found.append(above)
+        above = tenants.get(above.parent) if above.parent else None
+    return tuple(found)
+
+
+def _no_price(event: Arrived, party: Tenant) -> Reject:
+    message = f"The rate plan {party.plan!r} has no price in force."
+    return Reject(event.request, "no_price", message)
 
 
 def _over_limit(event: Arrived, caller: _Caller) -> Reject | None:

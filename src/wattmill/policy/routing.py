@@ -5,6 +5,8 @@ to come over its decode rate. Seconds compare between unequal machines, numbers 
 count, exact at this instant; what was scraped from the engine lags by seconds and only says whether it is up.
 """
 
+from collections.abc import Mapping
+
 from wattmill.core.records import Price
 from wattmill.core.roster import Model, Pool
 from wattmill.policy.events import View
@@ -36,11 +38,17 @@ class Router:
         for pool in pools:
             self._loads.setdefault(pool.name, PoolLoad())
 
-    def choose(self, model: Model, price: Price, tried: tuple[str, ...], view: View) -> str | None:
-        """The pool to send to, or ``None`` when no pool of the route is up, has room and is worth its cost."""
+    def choose(
+        self, model: Model, prices: Mapping[str, Price], tried: tuple[str, ...], view: View
+    ) -> str | None:
+        """The pool to send to, or ``None`` when none of the route is up, has a price and room, and is worth its cost.
+
+        ``prices`` are those of the tenant by pool; it is not served where it has none.
+        """
         best_own = best_bought = None
         for name in model.route:
-            if name in tried or not self._is_open(name, view):
+            price = prices.get(name)
+            if price is None or name in tried or not self._is_open(name, view):
                 continue
             pool = self._pools[name]
             if not pool.is_metered:
@@ -97,6 +105,8 @@ class Router:
 
 def covers(price: Price, pool: Pool) -> bool:
     """Whether what the tenant pays for a token is at least what the pool costs us for it."""
-    return price.input_uncached >= (pool.cost_input or 0) and price.output_text >= (
-        pool.cost_output or 0
+    tokens = price.denominator
+    return (
+        price.input_uncached >= (pool.cost_input or 0) * tokens
+        and price.output_text >= (pool.cost_output or 0) * tokens
     )

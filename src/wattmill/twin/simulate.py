@@ -22,7 +22,7 @@ from msgspec import Struct
 from wattmill.core.records import Usage
 from wattmill.ledger import book as ledger
 from wattmill.ledger.accounts import Accounts, Balance
-from wattmill.ledger.entries import Entry
+from wattmill.ledger.entries import Entry, Hop
 from wattmill.policy import events as policy
 from wattmill.policy.lifecycle import Lifecycle
 from wattmill.policy.replay import Step
@@ -289,13 +289,13 @@ class _Simulation:
             model=hold.model,
             price=hold.price,
             amount_pusd=hold.amount_pusd,
+            upline=tuple(Hop(*hop) for hop in hold.upline),
         )
         if isinstance(answer, ledger.Held):
             self._when_durable(answer.place, partial(self._hold_is_durable, request))
             self._happen(policy.Held(request, self._now_s))
         else:
-            left, resets_at_s = answer.remaining_pusd, answer.resets_at_s
-            self._happen(policy.HoldRefused(request, self._now_s, left, resets_at_s))
+            self._happen(policy.HoldRefused(request, self._now_s, *answer.words))
 
     def _hold_is_durable(self, request: int) -> None:
         live = self._live[request]

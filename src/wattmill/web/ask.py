@@ -1,6 +1,5 @@
 """The questions over HTTP: ``GET /v1/ask`` lists them, ``POST /v1/ask/NAME`` answers, described by OpenAPI 3.1."""
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -78,7 +77,7 @@ def answer(name: str, body: bytes) -> dict[str, Any]:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         hint = 'send {"model": "llama-3.1-70b", "context": "128Ki"}'
         raise UsageError(f"the inputs are no JSON object of values: {error}", hint=hint) from None
-    return asdict(ask(name, **inputs))
+    return msgspec.structs.asdict(ask(name, **inputs))
 
 
 def openapi() -> dict[str, Any]:

@@ -7,6 +7,7 @@ returns, the change is in force.
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +16,29 @@ import msgspec
 from wattmill.catalog.factory import Factory, parse_factory
 from wattmill.core.errors import LedgerError
 from wattmill.core.money import PUSD_PER_UUSD
-from wattmill.gateway.process import SOCKET
+from wattmill.core.roster import Pool, Roster
+from wattmill.gateway.clock import SystemClock
+from wattmill.ledger import outbox
+from wattmill.ledger.alerts import Standing
+from wattmill.ledger.billing.prepaid import live_grants
+from wattmill.ledger.chain import tail
+from wattmill.ledger.engines import Reading, add_reading
 from wattmill.ledger.loader import Loader
+from wattmill.ledger.outbox import Message, Note
 from wattmill.ledger.registry import KeyRow, NewKey, Registry, TenantRow
 from wattmill.ledger.snapshot import Snapshot, read_snapshot, write_snapshot
 from wattmill.ledger.store import Store
+from wattmill.ledger.watch import Percents, standings
+from wattmill.web import energy
+from wattmill.web.billing import Billing
 from wattmill.web.pools import is_embedded, roster_models, roster_pools
 
 SESSION_LABEL = "session"
 GATEWAY_TIMEOUT_S = 10.0
+SOCKETS = "gateway*.sock"
 
 
-class Books:
+class Books(Billing):
     """The store, its loader and its registry behind one lock."""
 
     def __init__(self, data: Path) -> None:
@@ -34,10 +46,11 @@ class Books:
         self._lock = threading.RLock()
         self.store = Store(data, write=True)
         self.registry = Registry(self.store)
-        self._loader = Loader(self.store)
+        self._loader = Loader(self.store, SystemClock())
         self._engine_urls = _last_engine_urls(data)
         self._version = int(time.time() * 1000)
-        self._loader.accounts.set_tenants(self.registry.every_tenant())
+        self._roster: Roster | None = None
+        self._loader.accounts.set_parties(self.registry.every_tenant())
         self._loader.catch_up()
 
     def close(self) -> None:
@@ -72,14 +85,20 @@ class Books:
         """Write the snapshot, have the gateway take it over, and drop journal segments that nobody needs any more."""
         with self._lock:
             self._loader.catch_up()
-            self._loader.accounts.set_tenants(self.registry.every_tenant())
+            self._loader.accounts.set_parties(self.registry.every_tenant())
             self._version += 1
             factory = self.registry.factory()
-            roster = self.registry.roster(
-                roster_models(factory), roster_pools(factory, self._engine_urls), self._version
+            state, positions = self._loader.accounts.state(), self._loader.positions
+            tenants = {tenant.name: tenant for tenant in self.registry.every_tenant()}
+            with self.store.reading() as connection:
+                end, grants = tail(connection), live_grants(connection, state, tenants)
+            roster = self._roster = self.registry.roster(
+                roster_models(factory),
+                roster_pools(factory, self._engine_urls),
+                self._version,
+                grants,
             )
-            snapshot = Snapshot(roster, self._loader.accounts.state(), self._loader.positions)
-            write_snapshot(self.data, snapshot)
+            write_snapshot(self.data, Snapshot(roster, state, positions, end.number, end.hash))
             self._loader.retire_segments()
         status = tell_gateway(self.data, "reload")
         return {"version": self._version, "gateway": status}
@@ -131,6 +150,13 @@ class Books:
             "held_pusd": balance.held_pusd,
         }
 
+    def standings(self, at_percent: Percents) -> list[Standing]:
+        """Every budget and what is spent of it, as far as the journal is loaded."""
+        with self._lock:
+            if self._roster is None:
+                return []
+            return standings(self._loader.accounts, self._roster, at_percent, time.time())
+
     def list_keys(self, tenant: str | None = None) -> list[KeyRow]:
         return self.registry.keys(tenant)
 
@@ -156,13 +182,61 @@ class Books:
         self.publish()
         return key
 
+    def set_key_budget(self, key_id: str, budget_uusd: int | None) -> KeyRow:
+        with self._lock:
+            row = self.registry.set_key_budget(key_id, budget_uusd)
+        self.publish()
+        return row
+
     def revoke_key(self, key_id: str) -> KeyRow:
         with self._lock:
             row = self.registry.revoke_key(key_id, time.time())
         self.publish()
         return row
 
+    # --- outbox ------------------------------------------------------------------------------------------------------
+
+    def list_outbox(self) -> list[dict[str, Any]]:
+        """Messages that have not arrived, oldest first, each with its last attempt."""
+        with self.store.reading() as connection:
+            return [
+                _waiting(message, outbox.notes(connection, message.id))
+                for message in outbox.open_messages(connection)
+            ]
+
+    def retry_message(self, message: str) -> dict[str, Any]:
+        """Have a message tried again that was refused."""
+        with self.store.transaction() as connection:
+            outbox.requeue(connection, message, time.time_ns() // 1000)
+        return {"id": message}
+
     # --- care --------------------------------------------------------------------------------------------------------
+
+    @property
+    def pools(self) -> tuple[Pool, ...]:
+        """What serves, as it was last published."""
+        return self._roster.pools if self._roster else ()
+
+    def is_at_rest(self) -> bool:
+        """Whether no gateway has a request in flight, and everything that ended is in the books."""
+        status = self.status()["gateway"]
+        if status is None or status["in_flight"]:
+            return False
+        self.catch_up()
+        state = self._loader.accounts.state()
+        return not state.open_holds and not state.unconfirmed
+
+    def add_readings(self, readings: Sequence[Reading]) -> None:
+        """Keep what engines had counted."""
+        with self._lock, self.store.transaction() as connection:
+            for reading in readings:
+                add_reading(connection, reading)
+
+    def read_engines(self) -> list[Reading]:
+        """Read the counters of the engines that are at rest; returns what was kept."""
+        from wattmill.web.engine_meter import read_engines
+
+        return read_engines(self)
 
     def backup(self, path: str) -> dict[str, Any]:
         """A consistent copy of the database, with everything durable in it."""
@@ -170,9 +244,34 @@ class Books:
         self.store.backup(Path(path))
         return {"path": path, "bytes": Path(path).stat().st_size}
 
+    # --- energy readings ---------------------------------------------------------------------------------------------
+
+    def import_energy(self, pool: str, source: str, readings: list[list[int]]) -> Any:
+        """Enter what a pool's meter counted."""
+        with self._lock:
+            return energy.take_in(self.store, pool, source, readings)
+
+    def remove_energy(self, pool: str, start_us: int, end_us: int) -> dict[str, Any]:
+        """Take readings out again."""
+        with self._lock:
+            return energy.take_out(self.store, pool, start_us, end_us)
+
+    def list_energy(self) -> list[dict[str, Any]]:
+        return energy.listed(self.store)
+
     def status(self) -> dict[str, Any]:
         """What runs."""
         return {"data": str(self.data), "gateway": tell_gateway(self.data, "status")}
+
+
+def _waiting(message: Message, notes: list[Note]) -> dict[str, Any]:
+    return {
+        "id": message.id,
+        "destination": message.destination,
+        "tries": sum(note.outcome == outbox.SENDING for note in notes),
+        "outcome": notes[-1].outcome if notes else "waiting",
+        "detail": notes[-1].detail if notes else "",
+    }
 
 
 def _last_engine_urls(data: Path) -> dict[str, str]:
@@ -184,21 +283,61 @@ def _last_engine_urls(data: Path) -> dict[str, str]:
 
 
 def tell_gateway(data: Path, command: str) -> dict[str, Any] | None:
-    """Say a command to the running gateway; ``None`` when none runs."""
-    path = str(data / SOCKET)
+    """Say a command to every running gateway; ``None`` when none runs. The answers of several come as one."""
+    answers = tell_gateways(data, command)
+    if len(answers) > 1:
+        return _as_one(answers)
+    return answers[0] if answers else None
+
+
+def tell_gateways(data: Path, command: str) -> list[dict[str, Any]]:
+    """What each running gateway answers to a command. All are told before the error of one that does not answer."""
+    answers, failed = [], None
+    for path in sorted(data.glob(SOCKETS), key=lambda path: (len(path.name), path.name)):
+        try:
+            answers.append(_tell(path, command))
+        except (FileNotFoundError, ConnectionRefusedError):
+            continue
+        except LedgerError as error:
+            failed = error
+    if failed is not None:
+        raise failed
+    return answers
+
+
+def _tell(path: Path, command: str) -> dict[str, Any]:
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(GATEWAY_TIMEOUT_S)
-            connection.connect(path)
+            connection.connect(str(path))
             connection.sendall(command.encode() + b"\n")
             with connection.makefile("rb") as file:
                 line = file.readline()
         answer: dict[str, Any] = msgspec.json.decode(line)
     except (FileNotFoundError, ConnectionRefusedError):
-        return None
+        raise
     except (OSError, msgspec.DecodeError) as error:
         hint = "the change is in the books; the gateway takes it over when it starts again"
-        raise LedgerError(f"the gateway does not answer: {error}", place=path, hint=hint) from None
+        message = f"the gateway does not answer: {error}"
+        raise LedgerError(message, place=str(path), hint=hint) from None
     if "error" in answer:
         raise LedgerError(f"the gateway refuses: {answer['error']}")
     return answer
+
+
+def _as_one(answers: list[dict[str, Any]]) -> dict[str, Any]:
+    """The status of several gateways: sums, the oldest roster, and what one of them lacks."""
+    pools: dict[str, dict[str, Any]] = {}
+    for answer in answers:
+        for name, pool in answer["pools"].items():
+            known = pools.setdefault(name, dict(pool))
+            known["up"] = known["up"] and pool["up"]
+    return {
+        "pid": answers[0]["pid"],
+        "pids": [answer["pid"] for answer in answers],
+        "roster": min(answer["roster"] for answer in answers),
+        "in_flight": sum(answer["in_flight"] for answer in answers),
+        "connections": sum(answer["connections"] for answer in answers),
+        "not_ready": next((a["not_ready"] for a in answers if a["not_ready"]), None),
+        "pools": pools,
+    }

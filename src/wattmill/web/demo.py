@@ -20,14 +20,15 @@ from msgspec import Struct, field
 
 from wattmill.core.errors import EngineError, UsageError
 from wattmill.core.money import format_usd
+from wattmill.ledger.billing.documents import Document
+from wattmill.ledger.cost.report import MarginReport
 from wattmill.ledger.export import invoice_json, invoice_screen, margin_json, margin_screen
-from wattmill.ledger.invoice import Invoice
-from wattmill.ledger.margin import MarginReport
 from wattmill.ledger.registry import Registry, TenantRow
 from wattmill.ledger.store import Store
-from wattmill.ledger.usage import UsageGroup, usage
+from wattmill.ledger.usage import UsageGroup, pending, usage
+from wattmill.web.bills import tenant_draft
 from wattmill.web.control import call, is_running
-from wattmill.web.reports import site_margin, tenant_invoice
+from wattmill.web.reports import site_margin
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -88,7 +89,7 @@ class Demo(Struct, frozen=True):
     requests: int
     seconds: float
     usage: tuple[TenantUsage, ...]
-    invoice: Invoice
+    invoice: Document
     margin: MarginReport
     refusal: str = ""
     problems: tuple[str, ...] = field(default_factory=tuple)
@@ -119,7 +120,7 @@ def demo(data: Path, requests: int = 60, say: Callable[[str], None] = _silent) -
         requests=len(sent),
         seconds=seconds,
         usage=tuple(_tenant_usage(row.name, sent, groups) for row in tenants),
-        invoice=tenant_invoice(data, tenants[0].name, None),
+        invoice=tenant_draft(data, tenants[0].name, None),
         margin=site_margin(data, None),
         refusal=refusal,
         problems=tuple(dict.fromkeys(problems)),
@@ -249,7 +250,7 @@ def _booked(data: Path, start_s: float, end_s: float) -> list[UsageGroup]:
         call(data, "catch_up")
         with Store(data, write=False) as store:
             groups = usage(store, start_s, end_s)
-        settled = not any(group.state == "pending" for group in groups)
+            settled = not pending(store, start_s, end_s)
         in_flight = call(data, "status")["gateway"]["in_flight"]
         if (settled and not in_flight) or time.monotonic() > deadline_s:
             return groups
@@ -306,7 +307,11 @@ def demo_screen(shown: Demo) -> "RenderableType":
     parts: list[RenderableType] = [Text(head, "bold"), _usage_table(shown.usage)]
     parts += [Text(line) for line in _remarks(shown)]
     return Group(
-        *parts, Text(""), invoice_screen(shown.invoice), Text(""), margin_screen(shown.margin)
+        *parts,
+        Text(""),
+        invoice_screen(shown.invoice),
+        Text(""),
+        margin_screen(shown.margin, currency=shown.invoice.currency),
     )
 
 

@@ -13,7 +13,8 @@ from starlette.routing import Route
 
 from wattmill.core.money import format_usd
 from wattmill.web.ask import ask_routes
-from wattmill.web.books import Books
+from wattmill.web.books import Books, tell_gateways
+from wattmill.web.metrics import merged
 
 
 def pages_app(books: Books, settings: Any) -> Starlette:
@@ -29,7 +30,13 @@ def pages_app(books: Books, settings: Any) -> Starlette:
         data = await run_in_threadpool(overview, books, settings.gateway_url)
         return Response(msgspec.json.encode(data), media_type="application/json")
 
-    routes = [Route("/", page), Route("/index.json", as_json), *ask_routes()]
+    async def metrics(_request: Request) -> Response:
+        answers = await run_in_threadpool(tell_gateways, books.data, "metrics")
+        text = merged(answer["metrics"] for answer in answers)
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    routes = [Route("/", page), Route("/index.json", as_json), Route("/metrics", metrics)]
+    routes += ask_routes()
     return Starlette(routes=routes)
 
 

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -22,13 +23,21 @@ from wattmill.ledger.loader import BATCH_ENTRIES
 from wattmill.web.admin import admin_app
 from wattmill.web.books import Books
 from wattmill.web.control import CONTROL_SOCKET
+from wattmill.web.deliveries import Deliveries
 from wattmill.web.pages import pages_app
 
 LOAD_EVERY_S = 0.25
 """Each load is one transaction, so fewer and larger ones are cheaper. Whoever asks the books catches up first."""
 PUBLISH_EVERY_S = 60.0
+READ_EVERY_S = 300.0
+FIRST_READING_S = 3.0
+"""Engines are read early, before much was asked of them: what they counted before the first reading has no witness."""
+JOIN_S = 15.0
+"""For a delivery that waits for an answer. One that is cut off is taken up again at the next start."""
 GC_THRESHOLD = 100_000
 """Rows come and go by the thousand without a cycle among them: collecting every 700 takes a tenth of the time."""
+
+log = logging.getLogger("wattmill.books")
 
 
 class Settings(Struct, frozen=True):
@@ -64,9 +73,13 @@ async def serve(settings: Settings) -> None:
             _server(admin_app(books), uds=str(data / CONTROL_SOCKET)),
             _server(pages_app(books, settings), host=settings.host, port=settings.port),
         ]
-        following = threading.Event()
-        follower = threading.Thread(target=_follow_journal, args=(books, following), daemon=True)
-        follower.start()
+        ending = threading.Event()
+        helpers = [
+            threading.Thread(target=_follow_journal, args=(books, ending), daemon=True),
+            threading.Thread(target=Deliveries(books).run, args=(ending,), daemon=True),
+        ]
+        for helper in helpers:
+            helper.start()
         running = [asyncio.create_task(server._serve()) for server in servers]
         while not all(server.started for server in servers):
             await asyncio.sleep(0.005)
@@ -76,8 +89,9 @@ async def serve(settings: Settings) -> None:
         for server in servers:
             server.should_exit = True
         await asyncio.gather(*running)
-        following.set()
-        await asyncio.to_thread(follower.join)
+        ending.set()
+        for helper in helpers:
+            await asyncio.to_thread(helper.join, JOIN_S)
     finally:
         books.close()
         (data / CONTROL_SOCKET).unlink(missing_ok=True)
@@ -104,23 +118,43 @@ def _stop_at_end_of_input(stop: asyncio.Event) -> None:
         stop.set()
 
 
+class _Chore:
+    """Something to do now and then, for the first time after ``first_s``."""
+
+    def __init__(self, what: str, every_s: float, do: Callable[[], object], first_s: float) -> None:
+        self._what, self._every_s, self._do = what, every_s, do
+        self._left_s = first_s
+
+    def pass_time(self, seconds: float) -> None:
+        self._left_s -= seconds
+        if self._left_s > 0:
+            return
+        self._left_s = self._every_s
+        try:
+            self._do()
+        except Exception as error:
+            log.error("%s: %s", self._what, error)
+
+
 def _follow_journal(books: Books, stop: threading.Event) -> None:
-    """Load the journal as it grows; write a snapshot now and then, so that old segments can go."""
+    """Load the journal as it grows; now and then read the engines, and write a snapshot so that old segments can go."""
     os.nice(10)
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
-    since_publish_s = 0.0
+    chores = (
+        _Chore("the snapshot is not written", PUBLISH_EVERY_S, books.publish, PUBLISH_EVERY_S),
+        _Chore("engines are not read", READ_EVERY_S, books.read_engines, FIRST_READING_S),
+    )
     while not stop.wait(LOAD_EVERY_S):
         try:
             while books.load_journal() >= BATCH_ENTRIES and not stop.is_set():
                 pass
-            since_publish_s += LOAD_EVERY_S
-            if since_publish_s > PUBLISH_EVERY_S:
-                since_publish_s = 0.0
-                books.publish()
         except Exception as error:
-            logging.getLogger("wattmill.books").error("the journal is not loaded: %s", error)
+            log.error("the journal is not loaded: %s", error)
             stop.wait(1.0)
+            continue
+        for chore in chores:
+            chore.pass_time(LOAD_EVERY_S)
 
 
 def main() -> int:

@@ -22,8 +22,17 @@ from pathlib import Path
 import msgspec
 
 from wattmill.catalog.factory import Factory, Pool
-from wattmill.core.errors import EngineError, FactoryError, LedgerBusy, UsageError, WattmillError
+from wattmill.core.errors import (
+    EngineError,
+    FactoryError,
+    LedgerBusy,
+    LedgerError,
+    UsageError,
+    WattmillError,
+)
 from wattmill.gateway import embedded
+from wattmill.gateway.clock import clock_offset_s
+from wattmill.gateway.siblings import DRAIN_MARGIN_S, LOCK, Shared, new_memory, wait_for_lock
 from wattmill.web.pools import is_embedded
 
 READY_TIMEOUT_S = 120.0
@@ -43,6 +52,8 @@ class Child:
     started_s: float = 0.0
     deaths: int = 0
     pause_until_s: float = 0.0
+    descriptors: tuple[int, ...] = ()
+    """What it inherits from us beside its standard streams."""
 
     def start(self) -> None:
         """Start it. Ctrl-C in the terminal is for us alone: a child gets its own signals from us."""
@@ -52,6 +63,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=self.stderr,
             preexec_fn=_ignore_interrupt,
+            pass_fds=self.descriptors,
         )
         assert self.process.stdin is not None
         self.process.stdin.write(self.settings + b"\n")
@@ -98,9 +110,11 @@ class Supervisor:
     data: Path
     say: Callable[[str], None]
     record: str | None = None
+    gateway_count: int | None = None
+    """``None``: as many as the factory file says."""
     engines: list[Child] = field(default_factory=list)
     books: Child | None = None
-    gateway: Child | None = None
+    gateways: list[Child] = field(default_factory=list)
     _stopping: bool = False
 
     @property
@@ -118,11 +132,13 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
         self._make_folder()
+        if self.factory.serve.database_url:
+            os.environ.setdefault("WATTMILL_DATABASE_URL", self.factory.serve.database_url)
         _check_free(self.factory.serve.listen)
         _check_free(self.factory.serve.control)
         urls = self._start_engines()
         self._start_books(urls)
-        self._start_gateway()
+        self._start_gateways()
         self._wait_until_ready()
 
     def _make_folder(self) -> None:
@@ -168,7 +184,36 @@ class Supervisor:
         # Started again, they go on with the file that was read last, which a reload may have changed.
         self.books.settings = json.dumps({**settings, "factory_text": None}).encode()
 
-    def _start_gateway(self) -> None:
+    def _start_gateways(self) -> None:
+        count = self.gateway_count or self.factory.serve.gateways
+        if count == 1:
+            gateway = Child("gateway", "wattmill.gateway.process", self._gateway_settings())
+            self.gateways.append(gateway)
+        else:
+            self._make_siblings(count)
+        for gateway in self.gateways:
+            gateway.start()
+
+    def _make_siblings(self, count: int) -> None:
+        """Several gateways share memory, time and the lock of the folder, which is free again when all have gone."""
+        lock, memory = self._lock_folder(), new_memory()
+        offset_s = clock_offset_s()
+        for number in range(count):
+            settings = self._gateway_settings(Shared(memory, number, count, offset_s))
+            name = f"gateway {number + 1}"
+            child = Child(name, "wattmill.gateway.process", settings, descriptors=(lock, memory))
+            self.gateways.append(child)
+
+    def _lock_folder(self) -> int:
+        timeout_s = self.factory.serve.drain_timeout_s + DRAIN_MARGIN_S
+        try:
+            return wait_for_lock(self.data / LOCK, timeout_s, lambda: self._stopping)
+        except LedgerBusy:
+            if self._stopping:
+                raise KeyboardInterrupt from None
+            raise
+
+    def _gateway_settings(self, shared: Shared | None = None) -> bytes:
         host, port = _split(self.factory.serve.listen)
         serve = self.factory.serve
         settings = {
@@ -187,9 +232,11 @@ class Supervisor:
             "engine_key_envs": [p.api_key_env for p in self.factory.pools if p.api_key_env],
             "sync_delay_ms": float(os.environ.get("WATTMILL_SYNC_DELAY_MS", "0")),
             "record": self.record,
+            "shared": shared,
         }
-        self.gateway = Child("gateway", "wattmill.gateway.process", json.dumps(settings).encode())
-        self.gateway.start()
+        if shared and self.record:
+            settings["record"] = f"{self.record}.{shared.gateway + 1}"
+        return msgspec.json.encode(settings)
 
     def _wait_until_ready(self) -> None:
         deadline_s = time.monotonic() + READY_TIMEOUT_S
@@ -198,7 +245,7 @@ class Supervisor:
             if self._stopping:
                 raise KeyboardInterrupt
             self._raise_if_dead()
-            ready, reason = _ask_ready(self.gateway_url)
+            ready, reason = self._ask_ready()
             if ready:
                 return
             if not self.engines and reason == "No engine is up.":
@@ -206,6 +253,19 @@ class Supervisor:
                 return
             time.sleep(0.02)
         raise EngineError(f"the gateway is not ready: {reason}", hint=f"logs are in {self.data}")
+
+    def _ask_ready(self) -> tuple[bool, str]:
+        if len(self.gateways) == 1:
+            return _ask_ready(self.gateway_url)
+        from wattmill.web.books import tell_gateways
+
+        try:
+            reasons = [status["not_ready"] for status in tell_gateways(self.data, "status")]
+        except LedgerError as error:
+            return False, str(error)
+        if len(reasons) < len(self.gateways):
+            return False, f"{len(reasons)} of {len(self.gateways)} answer"
+        return not any(reasons), next(filter(None, reasons), "")
 
     def _raise_if_dead(self) -> None:
         for engine in self.engines:
@@ -216,8 +276,11 @@ class Supervisor:
                     f"the {engine.name} did not start: {' '.join(tail) or 'no message'}",
                     hint=f"its whole log is {log}",
                 )
-        if self.gateway is not None and not self.gateway.is_alive:
-            raise WattmillError("the gateway did not start", hint="its own message is above")
+        for gateway in self.gateways:
+            if not gateway.is_alive:
+                raise WattmillError(
+                    f"the {gateway.name} did not start", hint="its own message is above"
+                )
 
     # --- watching ----------------------------------------------------------------------------------------------------
 
@@ -229,7 +292,8 @@ class Supervisor:
             time.sleep(0.1)
 
     def _children(self) -> list[Child]:
-        return [child for child in (*self.engines, self.books, self.gateway) if child is not None]
+        books = [] if self.books is None else [self.books]
+        return [*self.engines, *books, *self.gateways]
 
     def _mend(self, child: Child) -> None:
         now_s = time.monotonic()
@@ -259,8 +323,11 @@ class Supervisor:
     def stop(self) -> None:
         """Drain and stop, in order."""
         self._stopping = True
-        if self.gateway is not None:
-            self.gateway.stop(self.factory.serve.drain_timeout_s + 10)
+        for gateway in self.gateways:
+            if gateway.process is not None and gateway.is_alive:
+                gateway.process.terminate()
+        for gateway in self.gateways:
+            gateway.stop(self.factory.serve.drain_timeout_s + 10)
         if self.books is not None:
             self.books.stop(30)
         for engine in self.engines:

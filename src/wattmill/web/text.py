@@ -66,12 +66,17 @@ def status_text(status: dict[str, Any]) -> str:
         return f"books     {status['data']}\ngateway   not running: wattmill up FACTORY.toml"
     lines = [
         f"books     {status['data']}",
-        f"gateway   {gateway['not_ready'] or 'ready'} (process {gateway['pid']})",
+        f"gateway   {gateway['not_ready'] or 'ready'} ({_processes(gateway)})",
         f"in flight {gateway['in_flight']} requests on {gateway['connections']} connections",
     ]
     for name, pool in gateway["pools"].items():
         lines.append(f"pool      {name}: {'up' if pool['up'] else 'down'}")
     return "\n".join(lines)
+
+
+def _processes(gateway: dict[str, Any]) -> str:
+    pids = gateway.get("pids")
+    return f"processes {', '.join(map(str, pids))}" if pids else f"process {gateway['pid']}"
 
 
 def _table(*headers: str) -> Table:

@@ -1,12 +1,14 @@
 """Invoices and margins for programs: JSON and CSV.
 
 In JSON an amount of pUSD is a string of its exact dollars (``amount_pusd`` → ``"amount_usd"``), a
-price in µUSD likewise (``uusd_per_mtok`` → ``"usd_per_mtok"``), cents are whole numbers, instants
-carry their offset. What is unknown is ``null``.
+price in µUSD likewise (``uusd_per_mtok`` → ``"usd_per_mtok"``), decimals are strings, minor units (cents;
+``exponent`` says how many digits) are whole numbers, instants carry their offset. What is unknown is ``null``.
 """
 
 import csv
 import io
+import re
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -14,62 +16,99 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from wattmill.core.money import pusd_to_usd
-from wattmill.ledger.attribution import Cost
-from wattmill.ledger.invoice import Invoice, InvoiceLine
-from wattmill.ledger.margin import MarginReport
+from wattmill.core.money import format_minor, pusd_to_usd
+from wattmill.ledger.billing.documents import Document, Line
+from wattmill.ledger.cost.attribution import Cost
+from wattmill.ledger.cost.report import MarginReport
+from wattmill.ledger.cost.request_report import RequestMargin
+from wattmill.ledger.export.words import tax_text
 
+NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 COLUMNS = (
-    "invoice",
-    "status",
-    "tenant",
-    "month",
-    "model",
-    "plan",
-    "price_version",
-    "meter",
-    "quantity",
-    "usd_per_mtok",
-    "amount_usd",
-    "billed_usd",
+    *("invoice", "kind", "status", "tenant", "month", "line", "text", "model", "pool", "plan"),
+    *("plan_version", "meters", "band", "tokens", "quantity", "unit", "unit_price", "exact"),
+    *("billed", "currency", "late"),
 )
+"""``line`` is the kind of a line; ``exact`` its amount before and ``billed`` after rounding."""
 
 
-def invoice_json(invoice: Invoice) -> str:
-    """The invoice as JSON; the schema's name changes when a field does."""
-    return _json("wattmill.invoice/1", invoice)
+def invoice_json(document: Document) -> str:
+    """The document as JSON; the schema's name changes when a field does."""
+    return _json("wattmill.invoice/2", document)
 
 
 def margin_json(report: MarginReport) -> str:
     """The margin report as JSON; the schema's name changes when a field does."""
-    return _json("wattmill.margin/1", report)
+    return _json("wattmill.margin/2", report)
 
 
-def invoice_csv(invoice: Invoice) -> str:
-    """A header and one row for each line, safe to open in a spreadsheet."""
+def request_margin_json(report: RequestMargin) -> str:
+    """The margin of one request as JSON; the schema's name changes when a field does."""
+    return _json("wattmill.request_margin/1", report)
+
+
+def invoice_csv(document: Document) -> str:
+    """A header, and a row for each line, draw of credit and tax, safe to open in a spreadsheet.
+
+    ``billed`` adds up to the total.
+    """
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
-    writer.writerows(_row(invoice, line) for line in invoice.lines)
+    for row in _rows(document):
+        writer.writerow(_cell(row.get(column, "")) for column in COLUMNS)
     return text.getvalue()
 
 
-def _row(invoice: Invoice, line: InvoiceLine) -> list[str | int]:
-    words = (invoice.number, invoice.status, invoice.tenant, invoice.period.month, line.model)
-    return [
-        *(_cell(word) for word in words),
-        _cell(line.plan),
-        line.price_version,
-        line.meter,
-        line.quantity,
-        _price(line.uusd_per_mtok),
-        _usd(line.amount_pusd),
-        f"{line.amount_cents // 100}.{line.amount_cents % 100:02d}",
-    ]
+def _rows(document: Document) -> Iterator[dict[str, str]]:
+    about = {
+        "invoice": document.number,
+        "kind": document.kind,
+        "status": document.status,
+        "tenant": document.tenant,
+        "month": document.period.month,
+        "currency": document.currency,
+    }
+    for line in document.lines:
+        yield about | _line_row(line) | {"billed": plain_minor(line.amount_minor, document)}
+    for draw in document.credit:
+        billed = plain_minor(-draw.amount_minor, document)
+        yield about | {"line": "prepaid", "text": f"Credit {draw.grant}", "billed": billed}
+    for tax in document.taxes:
+        billed = plain_minor(tax.amount_minor, document)
+        yield about | {"line": "tax", "text": tax_text(tax), "billed": billed}
+
+
+def _line_row(line: Line) -> dict[str, str]:
+    unit_price, version = line.unit_price, line.plan_version
+    return {
+        "month": line.month,
+        "line": line.kind,
+        "text": line.text,
+        "model": line.model or "",
+        "pool": line.pool or "",
+        "plan": line.plan or "",
+        "plan_version": "" if version is None else str(version),
+        "meters": " ".join(line.meters),
+        "band": line.band or "",
+        "tokens": str(line.tokens),
+        "quantity": f"{line.quantity:f}",
+        "unit": line.unit,
+        "unit_price": "" if unit_price is None else f"{unit_price:f}",
+        "exact": _usd(line.amount_pusd),
+        "late": "yes" if line.is_late else "",
+    }
+
+
+def plain_minor(minor: int, document: Document) -> str:
+    """An amount for programs: ``1234.50``, without thousands."""
+    return format_minor(minor, document.currency).replace(",", "")
 
 
 def _cell(text: str) -> str:
-    """Text that no spreadsheet takes for a formula: one that begins like it gets a quote mark."""
+    """Text that no spreadsheet takes for a formula: one that begins like it, and is no number, gets a quote mark."""
+    if NUMBER.fullmatch(text):
+        return text
     return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
 
 
@@ -85,6 +124,8 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     return value.isoformat() if isinstance(value, date) else value
 
 
@@ -98,8 +139,9 @@ def _fields(record: Struct) -> dict[str, Any]:
 def _field(name: str, value: Any) -> tuple[str, Any]:
     if name.endswith("_pusd"):
         return name.removesuffix("_pusd") + "_usd", None if value is None else _usd(value)
-    if name == "uusd_per_mtok":
-        return "usd_per_mtok", None if value is None else _price(value)
+    if name.endswith("uusd_per_mtok"):
+        shown = name.replace("uusd_", "usd_")
+        return shown, None if value is None else _price(value)
     return name, _plain(value)
 
 

@@ -1,7 +1,7 @@
-"""An invoice as PDF, set by typst.
+"""An invoice or credit note as PDF, set by typst.
 
 Everything that anybody wrote reaches the template as data, so that it cannot be markup. The same
-invoice gives the same bytes.
+document gives the same bytes.
 """
 
 from collections.abc import Iterator
@@ -11,31 +11,35 @@ from typing import Any, Literal
 
 import msgspec
 
-from wattmill.core.money import format_cents
+from wattmill.ledger.billing.documents import Document
 from wattmill.ledger.export import words
-from wattmill.ledger.invoice import Invoice, InvoiceLine
 
 TEMPLATE = Path(__file__).parents[1] / "invoice.typ"
 
 
-def invoice_pdf(invoice: Invoice) -> bytes:
-    """The PDF: one A4 page for a small invoice, more under repeated headings for a long one."""
-    pages = _typeset(invoice, "pdf")
+def invoice_pdf(document: Document, open_minor: int | None = None) -> bytes:
+    """The PDF: one A4 page for a small invoice, more under repeated headings for a long one.
+
+    ``open_minor`` is what is not paid yet, where that is to be said.
+    """
+    pages = _typeset(document, "pdf", open_minor)
     assert isinstance(pages, bytes)
     return pages
 
 
-def invoice_pictures(invoice: Invoice) -> list[bytes]:
+def invoice_pictures(document: Document, open_minor: int | None = None) -> list[bytes]:
     """Its pages as PNG."""
-    pages = _typeset(invoice, "png")
+    pages = _typeset(document, "png", open_minor)
     return pages if isinstance(pages, list) else [pages]
 
 
-def _typeset(invoice: Invoice, form: Literal["pdf", "png"]) -> bytes | list[bytes]:
+def _typeset(
+    document: Document, form: Literal["pdf", "png"], open_minor: int | None
+) -> bytes | list[bytes]:
     import typst
 
-    noon = datetime.combine(invoice.issued, time(12), UTC)
-    data = msgspec.json.encode(_data(invoice)).decode()
+    noon = datetime.combine(document.issued, time(12), UTC)
+    data = msgspec.json.encode(_data(document, open_minor)).decode()
     pages: bytes | list[bytes] = typst.compile(
         TEMPLATE.read_bytes(),
         format=form,
@@ -46,43 +50,51 @@ def _typeset(invoice: Invoice, form: Literal["pdf", "png"]) -> bytes | list[byte
     return pages
 
 
-def _data(invoice: Invoice) -> dict[str, Any]:
+def _data(document: Document, open_minor: int | None) -> dict[str, Any]:
     """What the template prints, as it is printed."""
-    seller, buyer = invoice.seller, invoice.buyer
+    seller, buyer = document.seller, document.buyer
+    is_invoice = document.kind == "invoice"
     return {
-        "number": invoice.number,
-        "status": invoice.status.capitalize(),
+        "kind": words.kind(document),
+        "number": document.number,
+        "status": words.STATUS_WORDS[document.status],
         "seller": seller.name,
         "seller_lines": [*seller.address, *_labelled(seller.tax_id), *_filled(seller.email)],
-        "buyer": invoice.tenant,
+        "buyer": document.tenant,
         "buyer_lines": [*buyer.address, *_labelled(buyer.tax_id), *_filled(buyer.email)],
-        "facts": [
-            ["Period", words.period(invoice.period)],
-            ["Time zone", invoice.period.timezone],
-            ["Issued", words.day(invoice.issued)],
-            ["Due", words.day(invoice.due)],
-        ],
+        "facts": _facts(document),
         "empty": words.NOTHING_USED,
-        "groups": list(_groups(invoice.lines)),
-        "currency": invoice.currency,
-        "total": format_cents(invoice.total_cents),
-        "terms": _terms(invoice),
-        "bank": list(seller.bank),
-        "remarks": words.remarks(invoice),
+        "groups": list(_groups(document)),
+        "currency": document.currency,
+        "sums": words.sums(document),
+        "total": words.amount(document.total_minor, document),
+        "total_label": "Total" if is_invoice else "Total credited",
+        "terms": words.terms(document, open_minor),
+        "bank": list(seller.bank) if is_invoice and document.total_minor > 0 else [],
+        "remarks": words.remarks(document),
     }
 
 
-def _groups(lines: tuple[InvoiceLine, ...]) -> Iterator[dict[str, Any]]:
-    for (model, price), rows in words.by_model(lines):
-        yield {"model": model, "price": price, "rows": rows}
+def _facts(document: Document) -> list[tuple[str, str]]:
+    facts = [
+        ("Period", words.period(document.period)),
+        ("Time zone", document.period.timezone),
+        ("Issued", words.day(document.issued)),
+    ]
+    if document.credits:
+        facts.insert(0, ("Credits", document.credits))
+    if document.kind == "invoice":
+        facts.append(("Due", words.day(document.due)))
+    return facts
 
 
-def _terms(invoice: Invoice) -> str:
-    days = invoice.seller.payment_terms_days
-    if not days:
-        return "Payable on receipt."
-    plural = "" if days == 1 else "s"
-    return f"Payable within {days} day{plural}, by {words.day(invoice.due)}."
+def _groups(document: Document) -> Iterator[dict[str, Any]]:
+    for (model, about), rows in words.by_model(document.lines):
+        printed = [
+            (name, quantity, price, words.amount(line.amount_minor, document))
+            for name, quantity, price, line in rows
+        ]
+        yield {"model": model, "about": about, "rows": printed}
 
 
 def _labelled(tax_id: str) -> list[str]:

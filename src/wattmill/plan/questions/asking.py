@@ -1,8 +1,9 @@
 """What `wattmill ask` prints: an answer, the list, or what a question needs."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import Any
+
+import msgspec
 
 from wattmill.core.errors import UsageError
 from wattmill.plan.questions.registry import Question, ask, find, near, topics
@@ -19,7 +20,7 @@ def answered(
         question = find(name)
         return _json(described(question)) if as_json else about_text(question)
     answer = ask(name, **_inputs(words))
-    return _json(asdict(answer)) if as_json else answer_text(answer)
+    return _json(msgspec.structs.asdict(answer)) if as_json else answer_text(answer)
 
 
 OPTIONS = {"--list": "list_", "--about": "about", "--json": "as_json"}
@@ -88,6 +89,4 @@ def _inputs(words: Iterable[str]) -> dict[str, str]:
 
 
 def _json(data: Any) -> str:
-    import msgspec
-
     return msgspec.json.format(msgspec.json.encode(data), indent=2).decode()

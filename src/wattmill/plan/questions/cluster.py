@@ -46,7 +46,7 @@ def device_all_reduce_us(
     device: Device, cards: Annotated[int, whole("cards", 1024)], message: Bytes
 ) -> float:
     """Time of one all-reduce between accelerators over their own link, as collectives reach it."""
-    latency_s, s_per_byte = all_reduce(device.link, cards)
+    latency_s, s_per_byte = all_reduce(device.link, cards, device.link_devices)
     return latency_s + message * s_per_byte
 
 

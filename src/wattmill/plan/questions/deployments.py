@@ -8,7 +8,56 @@ from wattmill.catalog.precision import KV_BITS
 from wattmill.physics import memory, moe
 from wattmill.physics.calibration import Q90, runtime
 from wattmill.physics.deployment import Deployment, deploy
+from wattmill.physics.performance import Performance, Workload, performance
 from wattmill.physics.roofline import forward_flop
+from wattmill.plan.questions.inputs import (
+    Engine,
+    Hit,
+    Isl,
+    KvPrecision,
+    Load,
+    Machines,
+    Model,
+    Osl,
+    Precision,
+    Tp,
+)
+from wattmill.plan.questions.registry import Bundle
+
+
+class Laid(Bundle, frozen=True):
+    """A model on machines under an engine."""
+
+    model: Model
+    hardware: Machines
+    precision: Precision = "bf16"
+    engine: Engine = "vllm"
+    kv_precision: KvPrecision = "fp16"
+    tp: Tp = None
+
+    @property
+    def deployment(self) -> Deployment:
+        """How it is laid out; PlanError if it cannot be."""
+        return deployed(
+            self.model, self.hardware, self.precision, self.engine, self.kv_precision, self.tp
+        )
+
+
+class Served(Laid, frozen=True):
+    """The same with the requests that it answers."""
+
+    isl: Isl = 1000
+    osl: Osl = 300
+    hit: Hit = 0.0
+
+    @property
+    def workload(self) -> Workload:
+        """The requests."""
+        return Workload(isl=int(self.isl), osl=int(self.osl), hit_frac=self.hit)
+
+    def at(self, load: Load) -> Performance:
+        """What users see at a share of full load."""
+        return performance(self.deployment, self.workload, load_frac=load)
 
 
 def deployed(

@@ -3,23 +3,17 @@
 from typing import Annotated
 
 from wattmill.core.errors import PlanError
+from wattmill.plan.questions.deployments import Served
 from wattmill.plan.questions.inputs import (
     Bandwidth,
     Bytes,
-    Engine,
     Flops,
-    Isl,
-    KvPrecision,
     LinkBandwidth,
     Machines,
     Memory,
-    Model,
     NumberFormat,
-    Osl,
     Power,
-    Precision,
     Throughput,
-    Tp,
     Usd,
     count,
     number,
@@ -144,38 +138,20 @@ def memory_score(
 
 @question("hardware", gives="tok/s/USD", source="wattmill.physics; quotes that the catalog names")
 def throughput_per_usd(
-    model: Model,
-    hardware: Machines,
-    precision: Precision = "bf16",
+    served: Served,
     price: Annotated[
         float, number("price of all machines; 0: as the catalog knows it", "USD")
     ] = 0.0,
-    isl: Isl = 1000,
-    osl: Osl = 300,
-    engine: Engine = "vllm",
-    kv_precision: KvPrecision = "fp16",
-    tp: Tp = None,
 ) -> Found:
     """Output tokens per second at full load for each dollar that machines cost."""
-    paid = price or _price(hardware)
-    found = throughput_tok_s(model, hardware, precision, isl, osl, 0.0, engine, kv_precision, tp)
-    return _over(found, paid)
+    return _over(throughput_tok_s(served), price or _price(served.hardware))
 
 
 @question("hardware", gives="tok/s/GB", source="wattmill.physics")
-def throughput_per_gb(
-    model: Model,
-    hardware: Machines,
-    precision: Precision = "bf16",
-    isl: Isl = 1000,
-    osl: Osl = 300,
-    engine: Engine = "vllm",
-    kv_precision: KvPrecision = "fp16",
-    tp: Tp = None,
-) -> Found:
+def throughput_per_gb(served: Served) -> Found:
     """Output tokens per second at full load for each gigabyte of memory."""
-    found = throughput_tok_s(model, hardware, precision, isl, osl, 0.0, engine, kv_precision, tp)
-    return _over(found, hardware.count * hardware.accelerator.memory_bytes)
+    machines = served.hardware
+    return _over(throughput_tok_s(served), machines.count * machines.accelerator.memory_bytes)
 
 
 def _price(hardware: Machines) -> float:

@@ -3,25 +3,18 @@
 from typing import Annotated
 
 from wattmill.physics import energy
-from wattmill.physics.performance import Workload, performance
 from wattmill.physics.power import peak_power_w
-from wattmill.plan.questions.deployments import deployed, interval
+from wattmill.plan.questions.deployments import Served, deployed, interval
 from wattmill.plan.questions.inputs import (
-    Engine,
-    Hit,
-    Isl,
-    KvPrecision,
     Load,
     Machines,
     Model,
-    Osl,
     Power,
     PowerPrice,
     Precision,
     Pue,
     Throughput,
     Tokens,
-    Tp,
     number,
     positive,
 )
@@ -35,24 +28,10 @@ SiteW = Annotated[float, positive("power at the meter", "MW")]
 
 
 @question("power", gives="W", source=POWER)
-def power_w(
-    model: Model,
-    hardware: Machines,
-    precision: Precision = "bf16",
-    isl: Isl = 1000,
-    osl: Osl = 300,
-    load: Load = 0.3,
-    hit: Hit = 0.0,
-    engine: Engine = "vllm",
-    kv_precision: KvPrecision = "fp16",
-    tp: Tp = None,
-) -> Found:
+def power_w(served: Served, load: Load = 0.3) -> Found:
     """Mean power of machines that serve a model at a share of full load, host share included."""
-    deployment = deployed(model, hardware, precision, engine, kv_precision, tp)
-    found = performance(
-        deployment, Workload(isl=int(isl), osl=int(osl), hit_frac=hit), load_frac=load
-    )
-    return Found(found.power_w, *interval(found.power_w, deployment.spread.power))
+    watts = served.at(load).power_w
+    return Found(watts, *interval(watts, served.deployment.spread.power))
 
 
 @question("power", gives="W", source="TDP of the data sheet and the host's busy share")
@@ -62,25 +41,11 @@ def peak_power(model: Model, hardware: Machines, precision: Precision = "bf16") 
 
 
 @question("power", gives="J/token", source=POWER)
-def serving_j_per_token(
-    model: Model,
-    hardware: Machines,
-    precision: Precision = "bf16",
-    isl: Isl = 1000,
-    osl: Osl = 300,
-    load: Load = 1.0,
-    hit: Hit = 0.0,
-    engine: Engine = "vllm",
-    kv_precision: KvPrecision = "fp16",
-    tp: Tp = None,
-) -> Found:
+def serving_j_per_token(served: Served, load: Load = 1.0) -> Found:
     """Joules for each output token of a model on machines at a share of full load."""
-    deployment = deployed(model, hardware, precision, engine, kv_precision, tp)
-    found = performance(
-        deployment, Workload(isl=int(isl), osl=int(osl), hit_frac=hit), load_frac=load
-    )
+    found, spread = served.at(load), served.deployment.spread
     joules = energy.joules_per_token(found.power_w, found.tok_per_s)
-    return Found(joules, *interval(joules, deployment.spread.tpot, deployment.spread.power))
+    return Found(joules, *interval(joules, spread.tpot, spread.power))
 
 
 @question("power", gives="J/token", source=DEFINED)

@@ -8,17 +8,19 @@ and converts back; conversions happen nowhere else.
     def kv_cache_gb(model: Model, context: Context = 8192) -> float: ...
 
     ask("kv_cache_gb", model="llama-3.1-70b", context="128Ki").value
+
+What a cold `wattmill ask` imports is a part of every answer, so this room goes without the standard
+library's `dataclasses` and `inspect`.
 """
 
-import inspect
 import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
 from typing import Any, TypeVar
+
+import msgspec
 
 from wattmill.catalog.names import nearest, plain
 from wattmill.core.errors import UsageError, WattmillError
@@ -35,15 +37,15 @@ from wattmill.plan.questions.units import (
 
 F = TypeVar("F", bound=Callable[..., Any])
 Given = float | int | bool | str | Quantity
-REQUIRED: Any = inspect.Parameter.empty
+REQUIRED: Any = type("Required", (), {})
 MACHINERY = ("registry", "units", "inputs", "asking", "text", "deployments")
 """Modules of this package that hold no questions."""
 
 PACKAGE = "wattmill.plan.questions"
+HERE = Path(__file__).parent
 
 
-@dataclass(frozen=True)
-class Input:
+class Input(msgspec.Struct, frozen=True, dict=True):
     """What a question needs to know.
 
     unit: of a plain number ("" is a count or a share); low, high: the range in that unit.
@@ -176,8 +178,12 @@ class Input:
         return UsageError(message, place=self.name, hint=hint)
 
 
-@dataclass(frozen=True)
-class Found:
+class Bundle(msgspec.Struct, frozen=True):
+    """Inputs that several questions share: a question takes a subclass, whose fields are `Annotated`
+    with an `Input` each, and is asked for the fields."""
+
+
+class Found(msgspec.Struct, frozen=True):
     """What a question's function may return instead of a bare value: all in base units.
 
     low, high: the 90 % interval. binds: what limits it. note: what one must know to read it.
@@ -190,8 +196,7 @@ class Found:
     note: str | None = None
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """An answer in the question's unit, with what was asked.
 
     value: a number, a yes or no, or a word. low, high: 90 % interval, None where the answer is
@@ -217,8 +222,7 @@ class Answer:
         return Quantity(float(self.value) * scale.factor, scale.dims)
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(msgspec.Struct, frozen=True, dict=True):
     """A registered function: `name` as it is asked, `gives` its unit for people."""
 
     name: str
@@ -231,18 +235,19 @@ class Question:
     @cached_property
     def meaning(self) -> str:
         """One line."""
-        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+        return (self.function.__doc__ or "").strip().partition("\n")[0]
 
     @cached_property
     def details(self) -> str:
         """The rest of what its author wrote: equation, limits."""
-        return (inspect.getdoc(self.function) or "").partition("\n")[2].strip()
+        from inspect import getdoc  # here, because an answer does without
+
+        return (getdoc(self.function) or "").partition("\n")[2].strip()
 
     @cached_property
     def inputs(self) -> dict[str, Input]:
-        """Its inputs in order."""
-        parameters = inspect.signature(self.function).parameters.values()
-        return {p.name: _input(p) for p in parameters}
+        """Its inputs in order, those of bundles among them."""
+        return {name: _input(name, *rest) for name, *rest in _flat(_parameters(self.function))}
 
     @cached_property
     def scale(self) -> Unit:
@@ -266,7 +271,7 @@ class Question:
     def found(self, base: Mapping[str, Any]) -> Found:
         """The function's answer to inputs in base units; UsageError if it is not a finite number."""
         try:
-            result = self.function(**base)
+            result = self.function(**_arguments(self.function, base))
         except (ZeroDivisionError, OverflowError, ValueError) as error:
             raise UsageError(
                 f"{self.name} has no answer here: {error}", hint=self.usage()
@@ -300,7 +305,8 @@ class Question:
         if self.error_frac is None or found.low is not None or not isinstance(found.value, float):
             return found
         factor = 1 + self.error_frac
-        return replace(found, low=found.value / factor, high=found.value * factor)
+        low, high = found.value / factor, found.value * factor
+        return msgspec.structs.replace(found, low=low, high=high)
 
     def _out(self, value: Any) -> Any:
         """In the question's unit, without the last bits that the conversion made."""
@@ -338,11 +344,52 @@ def question(
     return register
 
 
-def _input(parameter: inspect.Parameter) -> Input:
-    annotation = parameter.annotation
+Parameter = tuple[str, Any, Any]
+"""Name, annotation and default, which may be REQUIRED."""
+
+
+def _parameters(function: Any) -> list[Parameter]:
+    code, notes = function.__code__, function.__annotations__
+    names, defaults = code.co_varnames[: code.co_argcount], function.__defaults__ or ()
+    given = (*[REQUIRED] * (len(names) - len(defaults)), *defaults)
+    return [(name, notes[name], default) for name, default in zip(names, given, strict=True)]
+
+
+def _fields(bundle: type[Bundle]) -> list[Parameter]:
+    notes: dict[str, Any] = {}
+    for parent in reversed(bundle.__mro__):
+        notes |= getattr(parent, "__annotations__", {})
+    names, defaults = bundle.__struct_fields__, bundle.__struct_defaults__
+    given = (*[REQUIRED] * (len(names) - len(defaults)), *defaults)
+    return [(name, notes[name], default) for name, default in zip(names, given, strict=True)]
+
+
+def _flat(parameters: Iterable[Parameter]) -> Iterator[Parameter]:
+    for name, annotation, default in parameters:
+        if _is_bundle(annotation):
+            yield from _fields(annotation)
+        else:
+            yield name, annotation, default
+
+
+def _is_bundle(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Bundle)
+
+
+def _arguments(function: Callable[..., Any], base: Mapping[str, Any]) -> dict[str, Any]:
+    """What the function is called with: bundles made of their fields, the rest as it is."""
+    return {
+        name: kind(**{field: base[field] for field in kind.__struct_fields__})
+        if _is_bundle(kind)
+        else base[name]
+        for name, kind, _ in _parameters(function)
+    }
+
+
+def _input(name: str, annotation: Any, default: Any) -> Input:
     found = [m for m in getattr(annotation, "__metadata__", ()) if isinstance(m, Input)]
-    assert found, f"{parameter.name} has no Input"
-    return replace(found[-1], name=parameter.name, default=parameter.default)
+    assert found, f"{name} has no Input"
+    return msgspec.structs.replace(found[-1], name=name, default=default)
 
 
 @cache
@@ -357,16 +404,15 @@ def questions() -> dict[str, Question]:
 
 @cache
 def _modules() -> list[str]:
-    package = import_module(PACKAGE)
-    return [m.name for m in iter_modules(package.__path__) if m.name not in MACHINERY]
+    stems = sorted(file.stem for file in HERE.glob("*.py"))
+    return [stem for stem in stems if stem not in ("__init__", *MACHINERY)]
 
 
 def _load(name: str) -> Question | None:
     """One question without importing all of them, which takes longer than most answers."""
     if name.isidentifier() and name not in _QUESTIONS:
-        folder = Path(__file__).parent
         for module in _modules():
-            if f"\ndef {name}(" in (folder / f"{module}.py").read_text("utf-8"):
+            if f"\ndef {name}(" in (HERE / f"{module}.py").read_text("utf-8"):
                 import_module(f"{PACKAGE}.{module}")
     return _QUESTIONS.get(name)
 

@@ -4,26 +4,14 @@ from typing import Annotated
 
 from wattmill.core.errors import PlanError
 from wattmill.physics.deployment import Deployment
-from wattmill.physics.performance import (
-    Performance,
-    Workload,
-    full_batch,
-    performance,
-    shares,
-    step_rates,
-)
+from wattmill.physics.performance import Workload, full_batch, shares, step_rates
 from wattmill.physics.step import step_cost
-from wattmill.plan.questions.deployments import (
-    deployed,
-    interval,
-)
+from wattmill.plan.questions.deployments import Laid, Served, deployed, interval
 from wattmill.plan.questions.inputs import (
     Batch,
     Context,
     Engine,
-    Hit,
     Isl,
-    KvPrecision,
     Load,
     Machines,
     Model,
@@ -41,18 +29,9 @@ STEP = (
 
 
 @question("serving", gives="tok/s", source=STEP)
-def decode_tok_s(
-    model: Model,
-    hardware: Machines,
-    precision: Precision = "bf16",
-    batch: Batch = 1,
-    context: Context = 2048,
-    engine: Engine = "vllm",
-    kv_precision: KvPrecision = "fp16",
-    tp: Tp = None,
-) -> Found:
+def decode_tok_s(laid: Laid, batch: Batch = 1, context: Context = 2048) -> Found:
     """Tokens per second of a batch in decode, all sequences together, no prompt running."""
-    deployment = deployed(model, hardware, precision, engine, kv_precision, tp)
+    deployment = laid.deployment
     step_s = _step_s(deployment, batch, context)
     low, high = interval(batch / step_s, deployment.spread.tpot)
     binds, note = _step_binds(deployment, batch, context)
@@ -60,18 +39,9 @@ def decode_tok_s(
 
 
 @question("serving", gives="ms", source=STEP)
-def decode_step_ms(
-    model: Model,
-    hardware: Machines,
-    precision: Precision = "bf16",
-    batch: Batch = 1,
-    context: Context = 2048,
-    engine: Engine = "vllm",
-    kv_precision: KvPrecision = "fp16",
-    tp: Tp = None,
-) -> Found:
+def decode_step_ms(laid: Laid, batch: Batch = 1, context: Context = 2048) -> Found:
     """Time of one decode step of a batch, which is TPOT while no prompt runs."""
-    deployment = deployed(model, hardware, precision, engine, kv_precision, tp)
+    deployment = laid.deployment
     step_s = _step_s(deployment, batch, context)
     low, high = interval(step_s, deployment.spread.tpot)
     binds, note = _step_binds(deployment, batch, context)
@@ -114,115 +84,52 @@ def prefill_ms(
 
 
 @question("serving", gives="ms", source=STEP)
-def ttft_ms(
-    model: Model,
-    hardware: Machines,
-    precision: Precision = "bf16",
-    isl: Isl = 1000,
-    osl: Osl = 300,
-    load: Load = 0.3,
-    hit: Hit = 0.0,
-    engine: Engine = "vllm",
-    kv_precision: KvPrecision = "fp16",
-    tp: Tp = None,
-) -> Found:
+def ttft_ms(served: Served, load: Load = 0.3) -> Found:
     """Time to first token at a share of full load: prefill, the wait for others, half a step."""
-    deployment, found = _at_load(
-        model, hardware, precision, isl, osl, load, hit, engine, kv_precision, tp
-    )
-    low, high = interval(found.ttft_s, deployment.spread.ttft)
+    found = served.at(load)
+    low, high = interval(found.ttft_s, served.deployment.spread.ttft)
     return Found(found.ttft_s, low, high, found.binds)
 
 
 @question("serving", gives="ms", source=STEP)
-def tpot_ms(
-    model: Model,
-    hardware: Machines,
-    precision: Precision = "bf16",
-    isl: Isl = 1000,
-    osl: Osl = 300,
-    load: Load = 0.3,
-    hit: Hit = 0.0,
-    engine: Engine = "vllm",
-    kv_precision: KvPrecision = "fp16",
-    tp: Tp = None,
-) -> Found:
+def tpot_ms(served: Served, load: Load = 0.3) -> Found:
     """Time per output token at a share of full load, prompts of others included."""
-    deployment, found = _at_load(
-        model, hardware, precision, isl, osl, load, hit, engine, kv_precision, tp
-    )
-    low, high = interval(found.tpot_s, deployment.spread.tpot)
+    found = served.at(load)
+    low, high = interval(found.tpot_s, served.deployment.spread.tpot)
     return Found(found.tpot_s, low, high, found.binds)
 
 
 @question("serving", gives="tok/s", source=STEP)
-def throughput_tok_s(
-    model: Model,
-    hardware: Machines,
-    precision: Precision = "bf16",
-    isl: Isl = 1000,
-    osl: Osl = 300,
-    hit: Hit = 0.0,
-    engine: Engine = "vllm",
-    kv_precision: KvPrecision = "fp16",
-    tp: Tp = None,
-) -> Found:
+def throughput_tok_s(served: Served) -> Found:
     """Output tokens per second with as many requests in flight as memory and engine allow."""
-    deployment, found = _at_load(
-        model, hardware, precision, isl, osl, 1.0, hit, engine, kv_precision, tp
-    )
-    low, high = interval(found.full_tok_per_s, deployment.spread.tpot)
+    found = served.at(1.0)
+    low, high = interval(found.full_tok_per_s, served.deployment.spread.tpot)
     note = f"{found.full_batch:,} requests in flight"
     return Found(found.full_tok_per_s, low, high, found.binds, note)
 
 
 @question("serving", gives="req/s", source=STEP)
-def requests_per_s(
-    model: Model,
-    hardware: Machines,
-    precision: Precision = "bf16",
-    isl: Isl = 1000,
-    osl: Osl = 300,
-    hit: Hit = 0.0,
-    engine: Engine = "vllm",
-    kv_precision: KvPrecision = "fp16",
-    tp: Tp = None,
-) -> Found:
+def requests_per_s(served: Served) -> Found:
     """Requests per second at full load."""
-    found = throughput_tok_s(model, hardware, precision, isl, osl, hit, engine, kv_precision, tp)
+    found, osl = throughput_tok_s(served), served.osl
     assert found.low is not None and found.high is not None
     return Found(found.value / osl, found.low / osl, found.high / osl, found.binds, found.note)
 
 
 @question("serving", gives="x", source=STEP)
-def max_batch(
-    model: Model,
-    hardware: Machines,
-    precision: Precision = "bf16",
-    isl: Isl = 1000,
-    osl: Osl = 300,
-    engine: Engine = "vllm",
-    kv_precision: KvPrecision = "fp16",
-    tp: Tp = None,
-) -> float:
+def max_batch(laid: Laid, isl: Isl = 1000, osl: Osl = 300) -> float:
     """Requests in flight that memory holds at full length, within the engine's own bound."""
-    deployment = deployed(model, hardware, precision, engine, kv_precision, tp)
-    return float(full_batch(deployment, Workload(isl=int(isl), osl=int(osl))))
+    return float(full_batch(laid.deployment, Workload(isl=int(isl), osl=int(osl))))
 
 
 @question("serving", gives="users", source=STEP)
 def users_at_rate(
-    model: Model,
-    hardware: Machines,
-    precision: Precision = "bf16",
+    laid: Laid,
     rate: Annotated[float, positive("tokens per second that each user must get", "tok/s")] = 20.0,
     context: Context = 2048,
-    engine: Engine = "vllm",
-    kv_precision: KvPrecision = "fp16",
-    tp: Tp = None,
 ) -> float:
     """Most users in decode at once who each get so many tokens per second; 0: not even one."""
-    deployment = deployed(model, hardware, precision, engine, kv_precision, tp)
+    deployment = laid.deployment
     half = max(1, int(context) // 2)
     low, high = 0, full_batch(deployment, Workload(isl=half, osl=half))
     while low < high:
@@ -230,15 +137,6 @@ def users_at_rate(
         enough = _step_s(deployment, float(middle), context) <= 1 / rate
         low, high = (middle, high) if enough else (low, middle - 1)
     return float(low)
-
-
-def _at_load(
-    model: Model, hardware: Machines, precision: str, isl: float, osl: float, load: float,
-    hit: float, engine: str, kv_precision: str, tp: int | None,
-) -> tuple[Deployment, Performance]:  # fmt: skip
-    deployment = deployed(model, hardware, precision, engine, kv_precision, tp)
-    workload = Workload(isl=int(isl), osl=int(osl), hit_frac=hit)
-    return deployment, performance(deployment, workload, load_frac=load)
 
 
 def _step_s(deployment: Deployment, batch: float, context: float) -> float:

@@ -8,12 +8,11 @@ from collections.abc import Iterator
 import msgspec
 
 from wattmill.catalog.hardware import NO_LINK, Hardware
-from wattmill.catalog.links import link
 from wattmill.catalog.models import ModelSpec
 from wattmill.physics.deployment import Deployment, try_deploy
 from wattmill.plan.sizing.candidates import Candidate, engine_for
 
-TP = (1, 2, 4, 8, 16)
+TP = (1, 2, 4, 8, 16, 32, 64)
 DP = (1, 2, 4, 8, 16, 32, 64)
 PP = (1, 2, 4, 8)
 NODE_FORMS = ("sxm", "oam", "superchip", "module")
@@ -36,7 +35,7 @@ def replicas_of(
 
 def _shapes(spec: ModelSpec, candidate: Candidate) -> Iterator[tuple[int, int, int]]:
     """(tp, dp, pp): dp for mixtures of experts; pp only for tp = 1 and for a full domain."""
-    widest = min(candidate.domain, _joined(candidate.accelerator.link))
+    widest = min(candidate.domain, _joined(candidate))
     shared = [tp for tp in TP if tp <= widest and spec.heads % tp == 0]
     for tp in shared:
         copies = [dp for dp in DP if tp * dp <= candidate.domain] if spec.moe_layers else [1]
@@ -45,9 +44,13 @@ def _shapes(spec: ModelSpec, candidate: Candidate) -> Iterator[tuple[int, int, i
             yield from ((tp, 1, pp) for pp in PP[1:] if _may_pipe(spec, candidate, tp, pp))
 
 
-def _joined(name: str) -> float:
-    """Cards between which an all-reduce over this link is known."""
-    return 1 if name == NO_LINK else link(name).max_devices or math.inf
+def _joined(candidate: Candidate) -> float:
+    """Cards that share layers over one domain of their link; a system may have a narrower one."""
+    card, bought = candidate.accelerator, candidate.system
+    if card.link == NO_LINK:
+        return 1
+    rack = bought.link.max_devices if bought and bought.link else None
+    return min(card.link_devices or math.inf, rack or math.inf)
 
 
 def _may_pipe(spec: ModelSpec, candidate: Candidate, tp: int, pp: int) -> bool:

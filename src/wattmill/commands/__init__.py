@@ -1,0 +1,1 @@
+"""Groups of commands: thin functions over ``web``, nothing heavy imported before one runs."""

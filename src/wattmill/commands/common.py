@@ -1,0 +1,137 @@
+"""What all commands share: where the books are, how results are shown, how amounts and days are read."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from wattmill.core.errors import UsageError
+from wattmill.start import say
+
+if TYPE_CHECKING:
+    from wattmill.ledger.billing.documents import Document
+
+__all__ = ["say"]
+
+Data = Annotated[
+    Path,
+    typer.Option(
+        "--data", envvar="WATTMILL_DATA", help="The folder of the books.", show_default=True
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Month = Annotated[
+    str | None, typer.Option("--month", help="For example 2026-11; default: the current one.")
+]
+Rpm = Annotated[int | None, typer.Option("--rpm", min=1, help="Requests per minute at the most.")]
+Concurrency = Annotated[
+    int | None, typer.Option("--concurrency", min=1, help="Requests at a time at the most.")
+]
+OneTenant = Annotated[
+    str | None, typer.Argument(metavar="[TENANT]", help="Default: all.", show_default=False)
+]
+Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept with the entry.")]
+DATA = Path(".wattmill")
+
+
+def show(data: Any, as_json: bool, text: Callable[[], Any]) -> None:
+    """Print the result of a command: JSON, or what ``text`` returns for a person."""
+    if as_json:
+        import msgspec
+
+        print(msgspec.json.format(msgspec.json.encode(data), indent=2).decode())
+        return
+    from rich.console import Console
+
+    Console(soft_wrap=False).print(text(), highlight=False, markup=False)
+
+
+def show_document(document: "Document", pdf: Path | None, csv: bool, as_json: bool) -> None:
+    """Print an invoice or a credit note, or write it as a PDF."""
+    from wattmill.ledger import export
+
+    if pdf is not None:
+        pdf.write_bytes(export.invoice_pdf(document))
+        say(f"{pdf} is written")
+    if csv:
+        print(export.invoice_csv(document), end="")
+    elif as_json:
+        print(export.invoice_json(document))
+    elif pdf is None:
+        show(None, False, lambda: export.invoice_screen(document))
+
+
+def call_and_show(
+    data: Path, as_json: bool, operation: str, text: Callable[[Any], Any], **arguments: Any
+) -> None:
+    """Have the books do something, and print what comes back."""
+    from wattmill.web.control import call
+
+    result = call(data, operation, **arguments)
+    show(result, as_json, lambda: text(result))
+
+
+def uusd(amount: str | None) -> int | None:
+    """µUSD of an amount as people write it, not below zero; ``UsageError`` for anything else."""
+    from wattmill.core.money import usd_to_uusd
+
+    if amount is None:
+        return None
+    found = _money(amount, usd_to_uusd)
+    if found < 0:
+        raise UsageError(f"a budget cannot be negative: {amount}", hint="write it as 500 or 12.50")
+    return found
+
+
+def pusd(amount: str) -> int:
+    """pUSD of an amount as people write it; ``UsageError`` for anything else."""
+    from wattmill.core.money import usd_to_pusd
+
+    return _money(amount, usd_to_pusd)
+
+
+def _money(amount: str, units: Callable[[str], int]) -> int:
+    from decimal import InvalidOperation
+
+    try:
+        return units(amount.replace(",", "").replace("_", ""))
+    except (ValueError, InvalidOperation):
+        raise UsageError(
+            f"{amount!r} is not an amount in USD", hint="write it as 500 or 12.50"
+        ) from None
+
+
+def day(text: str | None) -> str | None:
+    """A day as ``2026-11-30``; ``UsageError`` for anything else."""
+    from datetime import date
+
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise UsageError(f"{text!r} is not a day", hint="write it as 2026-11-30") from None
+
+
+def tenant_name(name: str) -> str:
+    """A name that a new tenant may have."""
+    import re
+
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", name):
+        hint = "use a-z, 0-9, '.', '_' and '-', beginning with a letter or digit"
+        raise UsageError(f"{name!r} is not a name for a tenant", hint=hint)
+    return name
+
+
+def require_timezone(name: str) -> str:
+    """A time zone that there is."""
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise UsageError(
+            f"there is no time zone {name!r}", hint="for example Europe/Berlin"
+        ) from None
+    return name

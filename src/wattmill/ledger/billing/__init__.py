@@ -1,0 +1,1 @@
+"""The life of a bill: drafted, issued for ever, credited or cancelled, paid."""

@@ -1,0 +1,233 @@
+"""A month under the terms of its plan, less what was invoiced of it already: delta rating.
+
+The lines of a month are always rated from all that is known of it. What documents that stand have billed
+by the same line is taken off, in tokens, in pUSD and in minor units each; so the documents of a month
+together say what one invoice would have said, had everything been known, to the last cent.
+"""
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from fractions import Fraction
+
+import msgspec
+from msgspec import Struct
+
+from wattmill.core.errors import LedgerError
+from wattmill.core.money import PUSD_PER_USD, round_to_minor, round_whole
+from wattmill.ledger.billing import wording
+from wattmill.ledger.billing.consumption import Consumption, Prices
+from wattmill.ledger.billing.documents import Line
+from wattmill.ledger.periods import Month, month_named
+from wattmill.ledger.usage import UsageGroup
+from wattmill.tariff.charges import Charge, Rating
+from wattmill.tariff.period import (
+    BillingPeriod,
+    PlanVersion,
+    quantities,
+    rate_period,
+    rerated,
+    spans,
+)
+
+ABSORBED = "absorbed"
+ALWAYS_US = -(2**63)
+
+
+class Terms(Struct, frozen=True):
+    """What the months of a tenant are rated by: versions of plans and prices, and the plan it is on."""
+
+    versions: tuple[PlanVersion, ...]
+    prices: Prices
+    plan: str
+    timezone: str
+    currency: str
+    rounding: str
+
+
+class Rated(Struct, frozen=True):
+    """A line with its exact amount in pUSD; the amounts of ``line`` itself are not yet set."""
+
+    line: Line
+    exact_pusd: Fraction
+
+
+def rate_month(
+    terms: Terms, month: Month, used: Consumption, *, drawn_usd: Fraction = Fraction(0)
+) -> Rating:
+    """The charges of a month. ``drawn_usd``: what earlier months of a commitment have drawn.
+
+    ``LedgerError`` when what it rates is not what was used.
+    """
+    plans = _plans(terms, used.charged)
+    names = {name for name, _ in plans}
+    versions = [version for version in terms.versions if version.plan in names]
+    period = _period(month)
+    try:
+        counted = quantities(used.charged, terms.prices)
+        rating = rate_period(spans(versions, period, plans), counted, period, drawn_usd=drawn_usd)
+    except (ValueError, KeyError) as error:
+        raise LedgerError(
+            f"{month.name} cannot be rated: {error}", hint="wattmill doctor says what is wrong"
+        ) from error
+    _require_all_tokens(rating, used)
+    return rating
+
+
+def rate_under(plan: str, terms: Terms, month: Month, used: Consumption) -> Rating:
+    """The same usage, had the tenant been on another plan all month: its version of the month's end."""
+    versions = [version for version in terms.versions if version.plan == plan]
+    period = _period(month)
+    begun = [version for version in versions if version.valid_from_us < period.end_us]
+    latest = max(begun or versions, key=lambda one: (one.valid_from_us, one.version))
+    counted = rerated(quantities(used.charged, terms.prices), latest.version)
+    whole = msgspec.structs.replace(latest, valid_from_us=ALWAYS_US)
+    return rate_period(spans([whole], period, [(plan, ALWAYS_US)]), counted, period)
+
+
+def lines_of(rating: Rating, month: Month, absorbed_pusd: int) -> list[Rated]:
+    """The lines of a rating, before rounding, and what is not charged of them.
+
+    What credit did not cover was counted at the price of each request; the rating of the month may be
+    lower, and no more than it is taken off.
+    """
+    rated = [Rated(_line(charge, month), charge.amount_pusd) for charge in rating.charges]
+    absorbed = min(Fraction(absorbed_pusd), max(rating.usage_pusd, Fraction(0)))
+    if absorbed:
+        rated.append(Rated(_absorbed(month, absorbed), -absorbed))
+    return rated
+
+
+def outstanding(rated: Iterable[Rated], booked: Sequence[Line], terms: Terms) -> list[Line]:
+    """The lines to bill now: what is rated less what is ``booked`` of the same month already."""
+    before: dict[str, list[Line]] = {}
+    for line in booked:
+        before.setdefault(line.key, []).append(line)
+    is_late = bool(booked)
+    lines = [_rest(one, before.pop(one.line.key, []), terms, is_late) for one in rated]
+    undone = [
+        _rest(Rated(_emptied(lines_[0]), Fraction(0)), lines_, terms, is_late)
+        for lines_ in before.values()
+    ]
+    return [line for line in (*lines, *undone) if _says_something(line)]
+
+
+def term_before(terms: Terms, plan: str, month: Month) -> list[Month]:
+    """The earlier months of the term of a commitment that a month belongs to; none without one."""
+    commitments = [
+        version.terms.commitment
+        for version in terms.versions
+        if version.plan == plan and version.terms.commitment is not None
+    ]
+    if not commitments or commitments[-1].months == 1 or commitments[-1].starts is None:
+        return []
+    start, now = _index(commitments[-1].starts), _index(month.name)
+    first = start + (now - start) // commitments[-1].months * commitments[-1].months
+    return [month_named(_name(index), terms.timezone) for index in range(first, now)]
+
+
+def has_long_commitment(terms: Terms) -> bool:
+    """Whether what one month used changes what another one pays."""
+    commitments = (one.terms.commitment for one in terms.versions if one.plan == terms.plan)
+    return any(one is not None and one.months > 1 for one in commitments)
+
+
+# --- rating ---------------------------------------------------------------------------------------
+
+
+def _period(month: Month) -> BillingPeriod:
+    return BillingPeriod(month.name, round(month.start_s * 1e6), round(month.end_s * 1e6))
+
+
+def _plans(terms: Terms, charged: Iterable[UsageGroup]) -> list[tuple[str, int]]:
+    """The plans that the usage was held under, each from its first request on; else the tenant's."""
+    tokens: dict[str, int] = {}
+    first_us: dict[str, int] = {}
+    for group in charged:
+        if group.price is None or group.price not in terms.prices:
+            continue
+        plan = terms.prices[group.price].plan
+        tokens[plan] = tokens.get(plan, 0) + group.tokens
+        first_us[plan] = min(first_us.get(plan, group.first_held_us), group.first_held_us)
+    used = sorted((at_us, plan) for plan, at_us in first_us.items() if tokens[plan])
+    if not used:
+        return [(terms.plan, ALWAYS_US)]
+    (_, first), *others = used
+    return [(first, ALWAYS_US), *((plan, at_us) for at_us, plan in others)]
+
+
+def _require_all_tokens(rating: Rating, used: Consumption) -> None:
+    rated = sum(charge.tokens for charge in rating.charges)
+    booked = sum(group.tokens for group in used.charged)
+    if rated != booked:
+        raise LedgerError(
+            f"{rated:,} tokens are rated and {booked:,} are in the books",
+            hint="this is a fault of wattmill; do not send this invoice",
+        )
+
+
+def _index(month: str) -> int:
+    year, number = month.split("-")
+    return int(year) * 12 + int(number) - 1
+
+
+def _name(index: int) -> str:
+    return f"{index // 12:04d}-{index % 12 + 1:02d}"
+
+
+# --- lines ----------------------------------------------------------------------------------------
+
+
+def _line(charge: Charge, month: Month) -> Line:
+    return Line(
+        key="|".join(str(part) for part in charge.key),
+        month=month.name,
+        kind=charge.kind,
+        text=wording.words_of(charge),
+        quantity=wording.decimal_of(charge.quantity),
+        unit=charge.unit,
+        unit_price=wording.decimal_of(charge.unit_price_usd),
+        tokens=charge.tokens,
+        model=charge.model,
+        pool=charge.pool,
+        plan=charge.plan,
+        plan_version=charge.version,
+        meters=charge.meters,
+        band=charge.band,
+        amount_pusd=0,
+        amount_minor=0,
+    )
+
+
+def _absorbed(month: Month, absorbed_pusd: Fraction) -> Line:
+    return Line(
+        key=ABSORBED,
+        month=month.name,
+        kind="absorbed",
+        text=wording.ABSORBED,
+        quantity=wording.decimal_of(-absorbed_pusd / PUSD_PER_USD),
+        unit="USD",
+        unit_price=Decimal(1),
+        amount_pusd=0,
+        amount_minor=0,
+    )
+
+
+def _emptied(line: Line) -> Line:
+    return msgspec.structs.replace(line, quantity=Decimal(0), tokens=0)
+
+
+def _rest(rated: Rated, booked: Sequence[Line], terms: Terms, is_late: bool) -> Line:
+    minor = round_to_minor(rated.exact_pusd, terms.currency, terms.rounding)
+    pusd = round_whole(rated.exact_pusd, "half_even")
+    return msgspec.structs.replace(
+        rated.line,
+        quantity=rated.line.quantity - sum((one.quantity for one in booked), Decimal(0)),
+        tokens=rated.line.tokens - sum(one.tokens for one in booked),
+        amount_pusd=pusd - sum(one.amount_pusd for one in booked),
+        amount_minor=minor - sum(one.amount_minor for one in booked),
+        is_late=is_late,
+    )
+
+
+def _says_something(line: Line) -> bool:
+    return bool(line.tokens or line.quantity or line.amount_pusd or line.amount_minor)

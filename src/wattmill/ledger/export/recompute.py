@@ -1,0 +1,332 @@
+"""Whether an invoice is right, computed anew by the one who pays it: from the invoice as JSON and the usage as CSV.
+
+It shares no line with the code that made the invoice and needs nothing but Python, so that a tenant can read it, and
+run it by itself: ``python recompute.py INVOICE.json USAGE.csv``. It checks that
+
+- the tokens of the lines are those of the requests in the period that were charged, up to the block that the invoice
+  covers;
+- quantity × unit price is the exact amount of each line, and that amount rounded by the invoice's rule is what is
+  billed;
+- what was not charged because credit ran out is no less than the requests say;
+- taxes are rate × base; credit, taxes and lines add up to the total.
+
+Fees are checked as arithmetic only: a usage export does not know them. Lines of other months (late usage) need the
+usage and the invoice of those months, and are said to be unchecked. Status 1: something differs.
+"""
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+SCHEMA = "wattmill.invoice/2"
+METERS = (
+    *("input_uncached", "input_cached", "cache_write", "output_text", "output_reasoning"),
+    *("audio_in", "audio_out", "image_in"),
+)
+Verdict = Literal["agrees", "differs", "unchecked"]
+Cell = tuple[str, str, str, str, str, str]
+"""Of tokens: plan, plan version, model, pool, band, meter."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the invoice says and what comes out, for one line or sum."""
+
+    what: str
+    verdict: Verdict
+    says: str
+    computed: str
+    why: str = ""
+
+
+class Unreadable(Exception):
+    """A file is not what it must be."""
+
+
+def recompute(invoice: Mapping[str, Any], usage: Iterable[Mapping[str, str]]) -> list[Finding]:
+    """Everything that can be checked, in the order of the invoice."""
+    schema = invoice.get("schema") if isinstance(invoice, dict) else None
+    if schema != SCHEMA:
+        raise Unreadable(f"the invoice is no {SCHEMA}: {schema!r}")
+    used = Used(invoice)
+    for row in usage:
+        used.add(row)
+    return [*_lines(invoice, used), *_tokens(invoice, used), *_sums(invoice)]
+
+
+# --- usage ----------------------------------------------------------------------------------------
+
+
+class Used:
+    """The tokens that the invoice must charge, and the amounts that it must not."""
+
+    def __init__(self, invoice: Mapping[str, Any]) -> None:
+        period = invoice["period"]
+        self._start, self._end = (_instant(period[name]) for name in ("start", "end"))
+        bounds = [c["up_to_block"] for c in invoice["coverage"] if c["month"] == period["month"]]
+        self._last_block = bounds[0] if bounds else invoice["up_to_block"]
+        self.tokens: dict[Cell, int] = {}
+        self.absorbed = Fraction(0)
+        self.rows = self.later = self.outside = 0
+
+    def add(self, row: Mapping[str, str]) -> None:
+        """Count one row of the export."""
+        if not self._start <= _instant(row["time"]) < self._end:
+            self.outside += 1
+            return
+        if int(row["block"]) > self._last_block:
+            self.later += 1
+            return
+        if row["state"] != "charged":
+            return
+        self.rows += 1
+        self.absorbed += Fraction(row["absorbed"] or 0)
+        where = tuple(
+            _word(row[name]) for name in ("plan", "plan_version", "model", "pool", "band")
+        )
+        for meter in METERS:
+            if tokens := int(row[meter]):
+                cell: Cell = (*where, meter)  # type: ignore[assignment]
+                self.tokens[cell] = self.tokens.get(cell, 0) + tokens
+
+
+# --- lines ----------------------------------------------------------------------------------------
+
+
+def _lines(invoice: Mapping[str, Any], used: Used) -> Iterator[Finding]:
+    for line in invoice["lines"]:
+        if line["is_late"] or line["month"] != invoice["period"]["month"]:
+            why = f"a difference of {line['month']}: it needs that month's usage and invoice"
+            yield Finding(_name(line), "unchecked", _billed(line, invoice), "", why)
+        elif line["kind"] == "absorbed":
+            yield _absorbed(invoice, line, used)
+        else:
+            yield _line(invoice, line)
+
+
+def _line(invoice: Mapping[str, Any], line: Mapping[str, Any]) -> Finding:
+    """Quantity × price is the amount, and its rounding what is billed."""
+    exact = _exact(line)
+    amount = Fraction(line["amount_usd"])
+    billed = round_by(amount * 10 ** invoice["exponent"], invoice["rounding"])
+    is_exact = abs(exact - amount) <= _tolerance(line)
+    agrees = is_exact and billed == line["amount_minor"]
+    computed = _minor(
+        billed if is_exact else round_by(exact * 10 ** invoice["exponent"], invoice["rounding"]),
+        invoice,
+    )
+    why = (
+        ""
+        if is_exact
+        else f"quantity × price is {_text(exact)}, the line says {line['amount_usd']}"
+    )
+    return Finding(
+        _name(line), "agrees" if agrees else "differs", _billed(line, invoice), computed, why
+    )
+
+
+def _exact(line: Mapping[str, Any]) -> Fraction:
+    if line["unit_price"] is None:
+        return Fraction(line["amount_usd"])
+    return Fraction(line["quantity"]) * Fraction(line["unit_price"])
+
+
+def _tolerance(line: Mapping[str, Any]) -> Fraction:
+    """Amounts are whole pico-units; a quantity or price with more than 12 places is printed with 12."""
+    step = Fraction(1, 2 * 10**12)
+    if line["kind"] in ("usage", "package"):
+        return step
+    return step * (1 + abs(Fraction(line["quantity"])) + abs(Fraction(line["unit_price"] or 0)))
+
+
+def _absorbed(invoice: Mapping[str, Any], line: Mapping[str, Any], used: Used) -> Finding:
+    """Never more than the requests say; less where the invoice itself is lower than they were."""
+    amount = -Fraction(line["amount_usd"])
+    agrees = 0 <= amount <= used.absorbed
+    computed = f"at the most {_text(used.absorbed)}"
+    return Finding(_name(line), "agrees" if agrees else "differs", _billed(line, invoice), computed)
+
+
+# --- tokens ---------------------------------------------------------------------------------------
+
+
+def _tokens(invoice: Mapping[str, Any], used: Used) -> Iterator[Finding]:
+    """The tokens of each kind of line against those of the requests that belong to it."""
+    month = invoice["period"]["month"]
+    billed: dict[tuple[Any, ...], int] = {}
+    for line in invoice["lines"]:
+        if line["meters"] and line["month"] == month and not line["is_late"]:
+            about = (line["plan"], line["plan_version"], line["model"], line["pool"], line["band"])
+            key = (*about, tuple(line["meters"]))
+            billed[key] = billed.get(key, 0) + line["tokens"]
+    counted = dict.fromkeys(billed, 0)
+    for cell, tokens in used.tokens.items():
+        home = _home(cell, billed)
+        if home is None:
+            yield Finding(_cell_name(cell), "differs", "no line", f"{tokens:,} tokens")
+        else:
+            counted[home] += tokens
+    for key, tokens in billed.items():
+        verdict: Verdict = "agrees" if tokens == counted[key] else "differs"
+        yield Finding(_key_name(key), verdict, f"{tokens:,} tokens", f"{counted[key]:,} tokens")
+
+
+def _home(cell: Cell, billed: Mapping[tuple[Any, ...], int]) -> tuple[Any, ...] | None:
+    """The line that prices a cell: one that names its pool before one that names its model, then its band."""
+    plan, version, model, pool, band, meter = cell
+    fitting = [
+        key
+        for key in billed
+        if (str(key[0]), str(key[1])) == (plan, version)
+        and meter in key[5]
+        and key[2] in (None, model)
+        and key[3] in (None, pool)
+        and key[4] in (None, band)
+    ]
+    rank = {key: (key[3] is not None, key[2] is not None, key[4] is not None) for key in fitting}
+    return max(fitting, key=rank.__getitem__, default=None)
+
+
+# --- sums -----------------------------------------------------------------------------------------
+
+
+def _sums(invoice: Mapping[str, Any]) -> Iterator[Finding]:
+    net = sum(line["amount_minor"] for line in invoice["lines"])
+    credit = sum(draw["amount_minor"] for draw in invoice["credit"])
+    yield _sum("net", invoice["net_minor"], net, invoice)
+    yield _sum("net less credit", invoice["taxable_minor"], net - credit, invoice)
+    for tax in invoice["taxes"]:
+        amount = round_by(Fraction(tax["rate"]) * tax["base_minor"], invoice["rounding"])
+        name = f"tax {tax['jurisdiction']} {tax['rate']} of {_minor(tax['base_minor'], invoice)}"
+        yield _sum(name, tax["amount_minor"], amount, invoice)
+    if invoice["taxes"]:
+        bases = sum(tax["base_minor"] for tax in invoice["taxes"])
+        yield Finding(
+            "what is taxed",
+            "agrees" if abs(bases) <= abs(net - credit) else "differs",
+            _minor(bases, invoice),
+            f"at the most {_minor(net - credit, invoice)}",
+        )
+    total = net - credit + sum(tax["amount_minor"] for tax in invoice["taxes"])
+    yield _sum("total", invoice["total_minor"], total, invoice)
+
+
+def _sum(what: str, says: int, computed: int, invoice: Mapping[str, Any]) -> Finding:
+    verdict: Verdict = "agrees" if says == computed else "differs"
+    return Finding(what, verdict, _minor(says, invoice), _minor(computed, invoice))
+
+
+# --- numbers and words ----------------------------------------------------------------------------
+
+
+def round_by(value: Fraction, rule: str) -> int:
+    """Whole units: halves away from zero (``half_up``), to the even one, towards zero; or all of it up or down."""
+    whole, rest = divmod(abs(value), 1)
+    half = Fraction(1, 2)
+    away = {
+        "half_up": rest >= half,
+        "half_even": rest > half or (rest == half and whole % 2 == 1),
+        "half_down": rest > half,
+        "up": rest > 0,
+        "down": False,
+    }[rule]
+    return int(whole + away) * (-1 if value < 0 else 1)
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC)
+
+
+def _word(text: str) -> str:
+    """As it was before the export kept a spreadsheet from taking it for a formula."""
+    return (
+        text[1:]
+        if text[:1] == "'" and text[1:2] in ("=", "+", "-", "@", "\t", "\r", "\n")
+        else text
+    )
+
+
+def _name(line: Mapping[str, Any]) -> str:
+    return f"{line['model']}: {line['text']}" if line["model"] else str(line["text"])
+
+
+def _key_name(key: tuple[Any, ...]) -> str:
+    plan, version, *where, meters = key
+    named = " ".join(str(part) for part in where if part)
+    return f"tokens {named} {' + '.join(meters)} ({plan} v{version})".replace("  ", " ")
+
+
+def _cell_name(cell: Cell) -> str:
+    return _key_name((*cell[:5], (cell[5],)))
+
+
+def _billed(line: Mapping[str, Any], invoice: Mapping[str, Any]) -> str:
+    return _minor(line["amount_minor"], invoice)
+
+
+def _minor(minor: int, invoice: Mapping[str, Any]) -> str:
+    places = invoice["exponent"]
+    whole, rest = divmod(abs(minor), 10**places)
+    fraction = f".{rest:0{places}d}" if places else ""
+    return f"{'-' if minor < 0 else ''}{whole}{fraction} {invoice['currency']}"
+
+
+def _text(value: Fraction) -> str:
+    """With 15 digits, for people."""
+    return f"{Decimal(value.numerator) / value.denominator:.15g}"
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+def recompute_files(invoice_path: Path, usage_path: Path) -> list[Finding]:
+    """The same for files; ``Unreadable`` says which is none."""
+    try:
+        invoice = json.loads(invoice_path.read_text("utf-8"))
+        with usage_path.open(encoding="utf-8", newline="") as file:
+            return recompute(invoice, csv.DictReader(file))
+    except OSError as error:
+        raise Unreadable(f"{error.filename}: {error.strerror}") from None
+    except (KeyError, ValueError, TypeError) as error:
+        raise Unreadable(f"{type(error).__name__}: {error}") from None
+
+
+def text_of(findings: Iterable[Finding]) -> str:
+    """A line for each, and the last word."""
+    lines, found = [], list(findings)
+    for one in found:
+        computed = f", computed {one.computed}" if one.computed else ""
+        why = f" ({one.why})" if one.why else ""
+        lines.append(f"{one.verdict:9}  {one.what}: says {one.says}{computed}{why}")
+    differing = sum(one.verdict == "differs" for one in found)
+    unchecked = sum(one.verdict == "unchecked" for one in found)
+    rest = f"; {unchecked} not checked" if unchecked else ""
+    lines.append(
+        f"\n{differing} of {len(found)} differ{rest}." if differing else f"\nAll agree{rest}."
+    )
+    return "\n".join(lines)
+
+
+def main(arguments: list[str]) -> int:
+    """0: all that was checked agrees; 1: something differs; 2: a file cannot be read."""
+    if len(arguments) != 2:
+        print("usage: recompute.py INVOICE.json USAGE.csv", file=sys.stderr)
+        return 2
+    try:
+        findings = recompute_files(*map(Path, arguments))
+    except Unreadable as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(text_of(findings))
+    return int(any(finding.verdict == "differs" for finding in findings))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
