@@ -265,10 +265,10 @@ max_concurrency = 100_000
 
 
 def settled_in(books: Path) -> Tokens:
-    """The sums over the settlements in a copy of the books."""
+    """The sums over the settled requests in a copy of the books."""
     query = (
         "SELECT count(*), total(input_uncached) + total(input_cached), total(output_text) "
-        "FROM entry WHERE kind = 2"
+        "FROM request WHERE state <> 'void'"
     )
     with closing(sqlite3.connect(books)) as database:
         requests, prompt_tokens, completion_tokens = database.execute(query).fetchone()

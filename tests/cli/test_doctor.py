@@ -70,7 +70,7 @@ def test_work_that_went_round_the_books_is_found(factory: Factory) -> None:
     assert done.returncode == 1
     wrong = {one["name"]: one["faults"] for one in json.loads(done.stdout) if one["faults"]}
     assert list(wrong) == ["engines"]
-    assert "8 output tokens that the engine counted" in wrong["engines"][0]["what"]
+    assert "output tokens that the engine counted" in wrong["engines"][0]["what"]
 
 
 def test_a_changed_row_is_named_with_its_place(tmp_path: Path) -> None:

@@ -296,10 +296,18 @@ def test_llama_cpp_streams_what_it_counts(factory: Factory, real: OpenAI) -> Non
     *chunks, last = list(stream)
     assert said(chunks)
     assert last.usage is not None and last.usage.completion_tokens <= 16
+    told = (last.usage.completion_tokens, last.usage.prompt_tokens)
+    wait_until(lambda: newest_charge(factory) == told, "it is charged as it was told")
+
+
+def newest_charge(factory: Factory) -> tuple[int, int] | None:
+    """Output and input tokens of the last charged request."""
     with factory.books() as books:
-        newest = "SELECT output_text, input_uncached + input_cached FROM entry WHERE kind = 2"
-        settled = books.execute(f"{newest} ORDER BY request DESC LIMIT 1").fetchone()
-    assert tuple(settled) == (last.usage.completion_tokens, last.usage.prompt_tokens)
+        row = books.execute(
+            "SELECT output_text, input_uncached + input_cached FROM request "
+            "WHERE state = 'charged' ORDER BY id DESC LIMIT 1"
+        ).fetchone()
+    return None if row is None else tuple(row)
 
 
 def test_llama_cpp_completes(real: OpenAI) -> None:

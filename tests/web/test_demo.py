@@ -59,8 +59,8 @@ def test_the_command_shows_usage_invoice_and_margin(factory: Factory) -> None:
     for part in ("12 requests in", "charged USD", "Invoice acme-", "Margin of first"):
         assert part in shown
     written = factory.run("demo", "--requests", "12", "--json")
-    assert written["invoice"]["schema"] == "wattmill.invoice/1"
-    assert written["margin"]["schema"] == "wattmill.margin/1"
+    assert written["invoice"]["schema"] == "wattmill.invoice/2"
+    assert written["margin"]["schema"] == "wattmill.margin/2"
 
 
 def test_the_screen_says_where_the_difference_comes_from(

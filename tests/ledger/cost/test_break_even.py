@@ -121,6 +121,18 @@ def test_a_price_of_a_model_or_a_pool_is_only_for_it(cost_books: CostBooks) -> N
     assert set(loads(cost_books, *prices)) == {("a", "l40s"), ("a", "cloud"), ("c", "cloud")}
 
 
+def test_a_price_is_not_told_of_a_pool_for_which_its_plan_has_another(
+    cost_books: CostBooks,
+) -> None:
+    """No request pays a plan's general price on a cloud that is charged on with a markup."""
+    cost_books.serve("2026-11-10 12:00", Usage(10**6), pool="cloud")
+    general, marked_up = price(1, "msp", 900_000), price(2, "msp", 700_000, pool="cloud")
+    found = break_evens(cost_books.month(), (general, marked_up), "book")
+    on_cloud = [one.price_uusd_per_mtok for one in found if one.pool == "cloud"]
+    assert on_cloud == [700_000]
+    assert {one.pool for one in found if one.price_version == 1} == {"l40s"}
+
+
 def test_only_the_latest_terms_that_have_begun_are_in_force() -> None:
     night = Band("night", "UTC", ((0, 360),))
     prices = [

@@ -1,0 +1,1 @@
+"""What the ledger can carry, beside a peer: `python -m bench.ledger`."""
