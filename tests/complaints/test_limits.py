@@ -118,21 +118,17 @@ def test_no_key_is_above_its_tenants_budget(mill: Mill) -> None:
         assert (answer.status, answer.code) == (429, "insufficient_quota")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a settlement beyond its hold is charged in full, unless the tenant is prepaid",
-)
 @pytest.mark.parametrize("play", ["overruns", "many-pieces"])
-def test_an_engine_that_ignores_its_limit_does_not_overspend_a_budget(
-    mill: Mill, play: str
-) -> None:
+def test_what_an_engine_does_beyond_its_limit_stops_the_next_request(mill: Mill, play: str) -> None:
     """litellm #23714, #11083: a budget of a few cents was found dollars below zero."""
     tenant = new_tenant(mill, budget_uusd=TEN_UUSD)
     body = chat(play, stream=True, max_tokens=10)
     leave_after(mill, b"[DONE]" if play == "overruns" else b'w805 "', body, tenant)
-    wait_for_rows(mill, tenant, 1)
+    (row,) = wait_for_rows(mill, tenant, 1)
     after = balance(mill, tenant)
-    assert after["spent_pusd"] <= after["budget_pusd"]
+    assert after["spent_pusd"] == row["amount_pusd"], "one answer that was delivered, and no more"
+    assert after["spent_pusd"] > after["budget_pusd"], "the engine did not go beyond anything"
+    assert refused(mill, tenant)
 
 
 # --- prepaid credit -------------------------------------------------------------------------------

@@ -11,9 +11,9 @@ REQUEST_FIELDS = tuple(column.name for column in schema.request.columns)
 RESALE_FIELDS = tuple(column.name for column in schema.resale.columns)
 QUARTER_FIELDS = tuple(column.name for column in schema.usage_quarter.columns)
 QUARTER_KEY = QUARTER_FIELDS[:7]
-QUARTER_SUMS = tuple(name for name in QUARTER_FIELDS[7:] if name != "first_held_us")
+QUARTER_SUMS = tuple(set(QUARTER_FIELDS[7:]) - {"first_held_us", "last_block"})
 
-QuarterKey = tuple[int, str, str, str, int, str, str]
+QuarterKey = tuple[str, int, str, str, int, str, str]
 
 
 def rows_of(
@@ -43,14 +43,14 @@ def _request_row(finished: Finished) -> tuple[Any, ...]:
     return (end.request, *when, *who, price, *usage, state, outcome, reason, *money)
 
 
-def quarters_of(rows: Iterable[Sequence[Any]]) -> dict[QuarterKey, list[int]]:
-    """Rows of ``request`` (without their block) added up as ``usage_quarter`` holds them."""
+def quarters_of(rows: Iterable[Sequence[Any]], block: int) -> dict[QuarterKey, list[int]]:
+    """Rows of ``request`` of one block (without its number) added up as ``usage_quarter`` holds them."""
     alike: dict[QuarterKey, list[Sequence[Any]]] = {}
     for row in rows:
         _, held_us, _, tenant, _, model, pool, price = row[:8]
         key = (
-            held_us // schema.QUARTER_US,
             tenant,
+            held_us // schema.QUARTER_US,
             model,
             pool or "",
             price or 0,
@@ -62,14 +62,14 @@ def quarters_of(rows: Iterable[Sequence[Any]]) -> dict[QuarterKey, list[int]]:
             alike[key] = [row]
         else:
             members.append(row)
-    return {key: _sums(list(zip(*members, strict=True))) for key, members in alike.items()}
+    return {key: _sums(list(zip(*members, strict=True)), block) for key, members in alike.items()}
 
 
-def _sums(columns: Sequence[Sequence[int]]) -> list[int]:
-    """How many requests, the first hold, tokens by meter, and money in limbs."""
+def _sums(columns: Sequence[Sequence[int]], block: int) -> list[int]:
+    """How many requests, the first hold, the block, tokens by meter, and money in limbs."""
     amount, absorbed = sum(columns[20]), sum(columns[21])
     money = (*divmod(amount, schema.LIMB), *divmod(absorbed, schema.LIMB))
-    return [len(columns[0]), min(columns[1]), *map(sum, columns[8:16]), *money]
+    return [len(columns[0]), min(columns[1]), block, *map(sum, columns[8:16]), *money]
 
 
 def _us(seconds: float) -> int:

@@ -82,13 +82,13 @@ resale = Table(
     Column("amount_pusd", BigInteger, nullable=False),
     PrimaryKeyConstraint("request", "hop"),
 )
-Index("resale_of_party", resale.c.party, resale.c.request)
+Index("resale_of_party", resale.c.party, resale.c.block)
 
 usage_quarter = Table(
     "usage_quarter",
     metadata,
-    Column("quarter", BigInteger, nullable=False),
     Column("tenant", Text, nullable=False),
+    Column("quarter", BigInteger, nullable=False),
     Column("model", Text, nullable=False),
     Column("pool", Text, nullable=False),
     Column("price", Integer, nullable=False),
@@ -96,13 +96,15 @@ usage_quarter = Table(
     Column("state", Text, nullable=False),
     Column("requests", BigInteger, nullable=False),
     Column("first_held_us", BigInteger, nullable=False),
+    Column("last_block", BigInteger, nullable=False),
     *(Column(meter, BigInteger, nullable=False) for meter in METERS),
     *(Column(limb, BigInteger, nullable=False) for limb in MONEY_LIMBS),
-    PrimaryKeyConstraint("quarter", "tenant", "model", "pool", "price", "source", "state"),
+    PrimaryKeyConstraint("tenant", "quarter", "model", "pool", "price", "source", "state"),
     sqlite_with_rowid=False,
 )
 """Sums of ``request`` by the quarter of an hour of the hold, kept up with it in one transaction. Every month of every
-calendar begins at a quarter. It can be made anew from ``request``; an empty pool and a price of 0 stand for none."""
+calendar begins at a quarter; ``last_block`` tells what came in late. It can be made anew from ``request``; no pool is
+an empty text, no price 0."""
 
 record = Table(
     "record",

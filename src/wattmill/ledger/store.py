@@ -222,7 +222,7 @@ class Store:
         try:
             self._insert(connection, "request", REQUEST_FIELDS, rows, block)
             self._insert(connection, "resale", RESALE_FIELDS, resales, block)
-            self._add_to_quarters(connection, rows)
+            self._add_to_quarters(connection, rows, block)
         except (IntegrityError, self._driver.IntegrityError) as error:
             raise LedgerError(
                 f"a request is in the books already: {getattr(error, 'orig', error)}",
@@ -254,8 +254,10 @@ class Store:
             f"INSERT INTO {table} ({', '.join(names)}) VALUES ({places})", lines
         )
 
-    def _add_to_quarters(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
-        sums = quarters_of(rows)
+    def _add_to_quarters(
+        self, connection: Connection, rows: Sequence[Sequence[Any]], block: int
+    ) -> None:
+        sums = quarters_of(rows, block)
         insert = self._dialect_insert(schema.usage_quarter)
         new, old = insert.excluded, schema.usage_quarter.c
         sums_too = {name: old[name] + new[name] for name in QUARTER_SUMS}
@@ -264,7 +266,8 @@ class Store:
         )
         connection.execute(
             insert.on_conflict_do_update(
-                index_elements=QUARTER_KEY, set_={**sums_too, "first_held_us": first}
+                index_elements=QUARTER_KEY,
+                set_={**sums_too, "first_held_us": first, "last_block": new.last_block},
             ),
             [
                 dict(zip(QUARTER_FIELDS, (*key, *values), strict=True))

@@ -16,6 +16,7 @@ from wattmill.core.records import METERS, Price
 from wattmill.ledger import chain, schema
 from wattmill.ledger.billing.documents import ClientUsage, Facts, Tally
 from wattmill.ledger.periods import Month
+from wattmill.ledger.schema import QUARTER_US
 from wattmill.ledger.usage import UsageGroup, joined, limbs, usage_seen
 
 Prices = dict[int, Price]
@@ -85,15 +86,38 @@ def charged_between(
 
 def has_late(connection: Connection, party: str, month: Month, after_block: int) -> bool:
     """Whether something of a month came into the books after a block."""
-    request, correction, resale = schema.request.c, schema.correction.c, schema.resale.c
-    sold = exists().where(resale.request == request.id, resale.party == party)
-    sold_correction = exists().where(resale.request == correction.request, resale.party == party)
-    new_request = _is_new(request, month, after_block) & or_(request.tenant == party, sold)
-    new_correction = _is_new(correction, month, after_block) & or_(
-        correction.tenant == party, sold_correction
+    found = (
+        _late_own(party, month, after_block),
+        _late_resold(party, month, after_block),
+        _late_corrections(party, month, after_block),
     )
-    found = (select(request.id).where(new_request), select(correction.block).where(new_correction))
     return any(connection.execute(one.limit(1)).first() is not None for one in found)
+
+
+def _late_own(party: str, month: Month, after_block: int) -> Select[Any]:
+    """By the sums of quarters of an hour, which know the last block of each."""
+    row = schema.usage_quarter.c
+    start, end = (round(at_s * 1e6) // QUARTER_US for at_s in (month.start_s, month.end_s))
+    return select(row.quarter).where(
+        row.tenant == party, row.quarter >= start, row.quarter < end, row.last_block > after_block
+    )
+
+
+def _late_resold(party: str, month: Month, after_block: int) -> Select[Any]:
+    request, resale = schema.request.c, schema.resale.c
+    return select(resale.request).where(
+        resale.party == party,
+        resale.block > after_block,
+        resale.request == request.id,
+        _is_new(request, month, after_block),
+    )
+
+
+def _late_corrections(party: str, month: Month, after_block: int) -> Select[Any]:
+    correction, resale = schema.correction.c, schema.resale.c
+    sold = exists().where(resale.request == correction.request, resale.party == party)
+    is_its = or_(correction.tenant == party, sold)
+    return select(correction.block).where(_is_new(correction, month, after_block), is_its)
 
 
 def require_rated(group: UsageGroup, prices: Prices) -> None:

@@ -46,9 +46,26 @@ def _kept(case: Case, tenant: str) -> Iterator[tuple[Any, ...]]:
         .order_by(*key)
         .execution_options(yield_per=2000)
     )
-    for *named, requests, first_us, u1, u2, u3, u4, u5, u6, u7, u8, ah, al, bh, bl in rows:
+    for (
+        *named,
+        requests,
+        first_us,
+        last_block,
+        u1,
+        u2,
+        u3,
+        u4,
+        u5,
+        u6,
+        u7,
+        u8,
+        ah,
+        al,
+        bh,
+        bl,
+    ) in rows:
         meters = (u1, u2, u3, u4, u5, u6, u7, u8)
-        yield (*named, requests, first_us, *meters, ah * LIMB + al, bh * LIMB + bl)
+        yield (*named, requests, first_us, last_block, *meters, ah * LIMB + al, bh * LIMB + bl)
 
 
 def _found(case: Case, tenant: str) -> Iterator[tuple[Any, ...]]:
@@ -59,11 +76,11 @@ def _found(case: Case, tenant: str) -> Iterator[tuple[Any, ...]]:
     figures = (*(row[meter] for meter in METERS), row.amount_pusd, row.absorbed_pusd)
     sums = [part for figure in figures for part in limbs(figure)]
     rows = case.connection.execute(
-        select(*key, func.count(), func.min(row.held_us), *sums)
+        select(*key, func.count(), func.min(row.held_us), func.max(row.block), *sums)
         .where(row.tenant == tenant)
         .group_by(*key)
         .order_by(*key)
         .execution_options(yield_per=2000)
     )
     for one in rows:
-        yield (*one[:8], *joined(one[8:]))
+        yield (*one[:9], *joined(one[9:]))

@@ -42,8 +42,8 @@ ORDER BY ended.request
 
 _QUARTERS = f"""
 INSERT INTO usage_quarter
-SELECT held_us / 900000000 AS quarter, tenant, model, coalesce(pool, ''), coalesce(price, 0), source, state,
-       count(*), min(held_us), {", ".join(f"sum({meter})" for meter in METERS)},
+SELECT tenant, held_us / 900000000 AS quarter, model, coalesce(pool, ''), coalesce(price, 0), source, state,
+       count(*), min(held_us), max(block), {", ".join(f"sum({meter})" for meter in METERS)},
        sum(amount_pusd / 1000000000), sum(amount_pusd % 1000000000), 0, 0
 FROM request GROUP BY 1, 2, 3, 4, 5, 6, 7
 """
