@@ -10,7 +10,7 @@ up: $(VENV)/.run
 	$(BIN)/wattmill up examples/first/factory.toml
 
 test: $(VENV)/.dev lint types
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist worksteal
 	$(BIN)/lint-imports
 
 lint: $(VENV)/.dev

@@ -9,7 +9,9 @@ from hypothesis import settings
 
 from wattmill.catalog.table import clear_caches
 
-settings.register_profile("wattmill", deadline=None)
+# WATTMILL_EXAMPLES=1000 looks longer for what no example has shown yet.
+EXAMPLES = int(os.environ.get("WATTMILL_EXAMPLES", "50"))
+settings.register_profile("wattmill", deadline=None, max_examples=EXAMPLES)
 settings.load_profile("wattmill")
 
 NO_CATALOG = "/nonexistent/wattmill/catalog.toml"

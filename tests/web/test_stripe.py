@@ -299,7 +299,7 @@ def test_killed_at_any_request_still_makes_one_invoice(
     desk.assert_one_invoice(messages, made)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(
     faults=st.lists(st.sampled_from([*FAULTS, "none", "none"]), max_size=25),
     deaths=st.dictionaries(st.integers(1, 40), st.sampled_from(["before", "after"]), max_size=5),

@@ -163,7 +163,7 @@ requests = st.lists(
 
 
 @settings(
-    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(requests, st.sampled_from(["flat", "tiers", "least"]), st.randoms(use_true_random=False))
 def test_the_documents_of_a_month_add_up_to_one_that_knows_it_all(

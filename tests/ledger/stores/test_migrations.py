@@ -234,7 +234,7 @@ def test_old_books_that_contradict_themselves_are_refused_and_left_alone(
 @pytest.mark.parametrize(
     ("call", "how", "step"),
     [
-        *(("write", how, 13) for how in ("kill", "torn", "ENOSPC", "EIO")),
+        *(("write", how, 43) for how in ("kill", "torn", "ENOSPC", "EIO")),
         *((call, "kill", 1) for call in ("sync", "rename", "create", "truncate")),
         *((call, "EIO", 1) for call in ("sync", "rename", "create", "truncate")),
     ],
