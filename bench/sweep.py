@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.accuracy.peers import newest
 from wattmill.catalog.hardware import hardware
 from wattmill.catalog.models import model
 from wattmill.physics.deployment import Deployment, try_deploy
@@ -54,7 +55,7 @@ def main() -> None:
         f"wattmill               {statistics.median(rates):14,.0f} per second and core (best {max(rates):,.0f})"
     )
     for name, file in PEERS.items():
-        seconds = _seconds(CACHE / file)
+        seconds = _seconds(newest(CACHE, file))
         if seconds:
             print(
                 f"{name:22} {1 / statistics.median(seconds):14,.1f} (median of {len(seconds)} estimates)"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[np.float64]]
 KEY = ("source", "published_model", "hardware", "engine", "engine_version", "gemm", "moe", "tp",
        "dp", "ep", "isl", "osl", "batch", "date")  # fmt: skip
+PREDICTIONS = Path(__file__).with_name("predictions")
 CACHES = {
     "aiconfigurator 0.12.0": "aiconfigurator-0.12.0.jsonl",
     "genz-llm 0.0.16": "genz-0.0.16.jsonl",
@@ -40,10 +41,16 @@ def key_of(row: measured.Served) -> str:
 def predictions(rows: model.Rows, cache: Path) -> Iterator[tuple[str, Array]]:
     """Name and TPOT of every row for each peer; NaN where it gave none."""
     for name, file in CACHES.items():
-        found = _cached(cache / file)
+        found = _cached(newest(cache, file))
         yield name, np.array([found.get(key_of(row), np.nan) for row in rows.rows])
     yield "plain roofline", roofline(rows)
     yield "constant", constant(rows)
+
+
+def newest(cache: Path, file: str) -> Path:
+    """A peer's predictions as they were made here, or as they came with the repository."""
+    made_here = cache / file
+    return made_here if made_here.exists() else PREDICTIONS / file
 
 
 def _cached(path: Path) -> dict[str, float]:

@@ -352,3 +352,11 @@ def test_what_cannot_be_is_refused_with_a_hint(
     with pytest.raises(PlanError) as refused:
         formula(*inputs)
     assert refused.value.hint
+
+
+@pytest.mark.parametrize("mean", [1e-9, 0.3, 7.0, 77.7, 123.4, 333.3, 499.9])
+@pytest.mark.parametrize("groups", [2, 1000, 99_999, 100_000])
+def test_the_most_loaded_of_many_groups_is_found_and_bounded(groups: int, mean: float) -> None:
+    """However the chances are rounded; never below the mean, never above all that one group of all could get."""
+    imbalance = moe.expected_imbalance(groups, mean)
+    assert 1 <= imbalance <= groups

@@ -91,12 +91,13 @@ def _require_routing(experts: N, experts_per_token: N) -> None:
 
 
 def _poisson_maximum(groups: int, mean: float) -> float:
+    """The sum stops where no group is left above x; rounding may keep the sum of chances a hair below 1 for ever."""
     chance = below = math.exp(-mean)
     total, x = 0.0, 0
     while True:
         above = -math.expm1(groups * math.log(below)) if below < 1 else 0.0
         total += above
-        if x > mean and above < 1e-12:
+        if x > mean and min(above, groups * chance) < 1e-12:
             return total
         x += 1
         chance *= mean / x
