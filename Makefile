@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: up test quick lint types crash faults machine bench bench-ledger accuracy lock clean
+.PHONY: up test lint types crash faults machine bench bench-ledger accuracy lock clean
 
 up: $(VENV)/.run
 	$(BIN)/wattmill up examples/first/factory.toml
@@ -32,10 +32,10 @@ faults: $(VENV)/.dev
 machine: $(VENV)/.dev
 	WATTMILL_MACHINE_STEPS=$${WATTMILL_MACHINE_STEPS:-100000} $(BIN)/pytest tests/ledger/machine -s
 
-# The gateway beside its peers, each in an environment of its own; then the ledger.
+# The gateway and the sweep of configurations beside their peers, each in an environment of its own.
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench.gateway
-	$(BIN)/python -m bench.ledger
+	$(BIN)/python -m bench.sweep
 
 # What the ledger can carry, ten million requests in a month among it: about an hour, and 4 GB of disk for a while.
 bench-ledger: $(VENV)/.dev
