@@ -7,9 +7,9 @@ into the database once a day. On 16 October prices change. Two crashes leave ans
 A second gateway loses its network on 29 October; its journal arrives after October was invoiced.
 """
 
+import argparse
 import os
 import random
-import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -468,7 +468,9 @@ EVENTS = {
 
 
 def main() -> None:
-    data = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description="Write the books of two months into a new folder.")
+    parser.add_argument("data", type=Path)
+    data: Path = parser.parse_args().data
     data.mkdir(parents=True, mode=0o700)
     house = play(data)
     with house.store.reading() as connection:
