@@ -19,12 +19,10 @@ from wattmill.core.money import (
     PUSD_PER_CENT,
     PUSD_PER_USD,
     ROUNDING_RULES,
-    format_cents,
     format_minor,
     format_usd,
-    minor_to_pusd,
+    pusd_per_minor,
     pusd_to_usd,
-    round_to_cents,
     round_to_minor,
     round_whole,
     split,
@@ -63,15 +61,15 @@ def test_dollars_and_back_are_the_same_amount(pusd: int) -> None:
 )
 def test_rounding_goes_by_its_name(cents: str, half_up: int, half_even: int) -> None:
     pusd = int(Decimal(cents) * PUSD_PER_CENT)
-    assert round_to_cents(pusd) == round_to_cents(pusd, "half_up") == half_up
-    assert round_to_cents(pusd, "half_even") == half_even
+    assert round_to_minor(pusd) == round_to_minor(pusd, "USD", "half_up") == half_up
+    assert round_to_minor(pusd, "USD", "half_even") == half_even
 
 
 @STEADY
 @given(amounts)
 def test_rounding_moves_by_half_a_cent_at_most(pusd: int) -> None:
-    assert abs(round_to_cents(pusd) * PUSD_PER_CENT - pusd) * 2 <= PUSD_PER_CENT
-    assert round_to_cents(-pusd) == -round_to_cents(pusd)
+    assert abs(round_to_minor(pusd) * PUSD_PER_CENT - pusd) * 2 <= PUSD_PER_CENT
+    assert round_to_minor(-pusd) == -round_to_minor(pusd)
 
 
 @pytest.mark.parametrize(
@@ -85,8 +83,8 @@ def test_rounding_moves_by_half_a_cent_at_most(pusd: int) -> None:
 def test_prorated_credit_notes_of_lago(
     net: Decimal, tax_frac: Decimal, net_cents: int, tax_cents: int
 ) -> None:
-    assert round_to_cents(int(net * PUSD_PER_USD)) == net_cents
-    assert round_to_cents(int(net * tax_frac * PUSD_PER_USD)) == tax_cents
+    assert round_to_minor(int(net * PUSD_PER_USD)) == net_cents
+    assert round_to_minor(int(net * tax_frac * PUSD_PER_USD)) == tax_cents
 
 
 @pytest.mark.parametrize(
@@ -134,8 +132,8 @@ def test_amounts_for_people() -> None:
     assert format_usd(1_234_505_000_000_000) == "1,234.51"
     assert format_usd(-1_005_000_000_000) == "-1.01"
     assert format_usd(1_499_999, places=6) == "0.000001"
-    assert format_cents(123_450) == "1,234.50"
-    assert format_cents(-5) == "-0.05"
+    assert format_minor(123_450) == "1,234.50"
+    assert format_minor(-5) == "-0.05"
 
 
 # --- rounding rules and currencies ------------------------------------------------------------------------------------
@@ -176,7 +174,7 @@ def test_the_minor_unit_is_that_of_the_currency(
 ) -> None:
     assert round_to_minor(usd_to_pusd(amount), currency) == minor
     assert format_minor(minor, currency) == text
-    assert round_to_minor(minor_to_pusd(minor, currency), currency) == minor
+    assert round_to_minor(minor * pusd_per_minor(currency), currency) == minor
 
 
 def test_codes_are_those_of_iso_4217() -> None:

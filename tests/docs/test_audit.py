@@ -50,7 +50,7 @@ def test_each_refutation_has_its_commands() -> None:
     assert len(asked()) >= 2 * len(REFUTATIONS)
 
 
-@pytest.mark.skipif("WATTMILL_WRITE_DOCS" in os.environ, reason="the figures are written anew")
+@pytest.mark.skipif("WATTMILL_WRITE_DOCS" in os.environ, reason="runs without WATTMILL_WRITE_DOCS")
 @pytest.mark.parametrize(("command", "recorded"), asked())
 def test_each_figure_is_the_one_that_is_computed(command: str, recorded: str) -> None:
     words = shlex.split(command.removesuffix("| head -1").replace("\\\n", " "))[1:]

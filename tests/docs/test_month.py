@@ -90,14 +90,17 @@ BLOCKS = [block for block in PAGE.blocks() if block["kind"] == "console"]
 STEPS = [step for block in BLOCKS for step in steps_of(block["body"])]
 
 
-@pytest.mark.skipif("WATTMILL_WRITE_DOCS" in os.environ, reason="the page is written anew")
+@pytest.mark.skipif("WATTMILL_WRITE_DOCS" in os.environ, reason="runs without WATTMILL_WRITE_DOCS")
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.command)
 def test_the_page_shows_what_is_printed(step: Step, example: Example) -> None:
     printed = example.made if step.command == MAKE else example.run(step.command)
     assert printed.splitlines() == step.recorded.splitlines()
 
 
-@pytest.mark.skipif("WATTMILL_WRITE_DOCS" not in os.environ, reason="the page stays as it is")
+@pytest.mark.skipif(
+    "WATTMILL_WRITE_DOCS" not in os.environ,
+    reason="WATTMILL_WRITE_DOCS=1 writes the page anew",
+)
 def test_the_page_is_written_anew(example: Example) -> None:
     text = PAGE.text
     for block in BLOCKS:

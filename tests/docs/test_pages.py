@@ -90,7 +90,7 @@ def look_up(name: str) -> Any:
 @ids
 def test_every_name_of_the_code_is_there(page: Path) -> None:
     for name in NAME.findall(prose(page)):
-        look_up(name)
+        assert look_up(name) is not None, name
 
 
 def test_the_life_of_a_request_names_functions_of_every_room_on_the_way() -> None:
@@ -252,13 +252,13 @@ def test_the_whole_file_on_the_page_loads() -> None:
 # --- commands -------------------------------------------------------------------------------------
 
 
-def parse_command(words: list[str]) -> None:
-    """Fail if there is no such command with such options."""
+def parse_command(words: list[str]) -> Any:
+    """Its context; fail if there is no such command with such options."""
     command: Any = typer.main.get_command(cli.app)
     while hasattr(command, "commands"):
         assert words and words[0] in command.commands, words
         command, words = command.commands[words[0]], words[1:]
-    command.make_context(command.name, words)
+    return command.make_context(command.name, words)
 
 
 CALLERS = ("wattmill", "sudo", "podman")
@@ -286,7 +286,7 @@ def written_commands() -> Iterator[tuple[str, list[str]]]:
 
 @pytest.mark.parametrize(("place", "words"), list(written_commands()))
 def test_every_command_that_is_shown_exists(place: str, words: list[str]) -> None:
-    parse_command(words)
+    assert parse_command(words) is not None
 
 
 def test_every_command_of_the_changelog_exists() -> None:

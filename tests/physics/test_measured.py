@@ -40,7 +40,9 @@ def test_names_of_one_architecture_are_held_out_together() -> None:
     assert all(model(name).name == name for name in MODELS.values())
 
 
-@pytest.mark.skipif(not MEASURED.is_dir(), reason="the measured tables are not in the repository")
+@pytest.mark.skipif(
+    not MEASURED.is_dir(), reason="runs where the measured tables are beside the checkout"
+)
 def test_the_shipped_factors_meet_the_rows_they_come_from() -> None:
     rows = datacenter_serving(MEASURED)[::20]
     errors = []
@@ -56,7 +58,9 @@ def test_the_shipped_factors_meet_the_rows_they_come_from() -> None:
     assert sorted(errors)[len(errors) // 2] < 0.14
 
 
-@pytest.mark.skipif(not MEASURED.is_dir(), reason="the measured tables are not in the repository")
+@pytest.mark.skipif(
+    not MEASURED.is_dir(), reason="runs where the measured tables are beside the checkout"
+)
 @pytest.mark.parametrize(("kind", "most"), [("gddr", 0.04), ("hbm", 0.08), ("apple", 0.10)])
 def test_llama_cpp_at_one_user_is_as_fast_as_measured(kind: str, most: float) -> None:
     errors = sorted(map(_error, (row for row in read_local(MEASURED) if row.kind == kind)))

@@ -58,11 +58,6 @@ def round_to_minor(pusd: Fraction | int, currency: str = "USD", rule: str = "hal
     return round_whole(Fraction(pusd) / pusd_per_minor(currency), rule)
 
 
-def minor_to_pusd(minor: int, currency: str = "USD") -> int:
-    """The exact amount of so many minor units."""
-    return minor * pusd_per_minor(currency)
-
-
 def pusd_per_minor(currency: str = "USD") -> int:
     """How many pUSD are one cent, or whatever the currency has in its place."""
     return int(PUSD_PER_USD // 10 ** EXPONENTS[currency])
@@ -105,11 +100,6 @@ def pusd_to_usd(pusd: int) -> Decimal:
     return Decimal(f"{pusd}e-12")  # from text it is exact, however long
 
 
-def round_to_cents(pusd: int, rule: str = "half_up") -> int:
-    """Cents of an exact amount by a named rule."""
-    return round_whole(Fraction(pusd, PUSD_PER_CENT), rule)
-
-
 def split(total: int, weights: Sequence[int | Fraction]) -> list[int]:
     """Split an integer by non-negative weights so that the parts add up exactly (largest remainder).
 
@@ -134,8 +124,3 @@ def split(total: int, weights: Sequence[int | Fraction]) -> list[int]:
 def format_usd(pusd: int, places: int = 2) -> str:
     """``1,234.50``: for people, never to compute with. Halves go away from zero."""
     return _with_point(round_whole(Fraction(pusd * 10**places, PUSD_PER_USD)), places)
-
-
-def format_cents(cents: int) -> str:
-    """``1,234.50`` from a whole number of cents."""
-    return format_minor(cents)

@@ -4,7 +4,7 @@ The data plane asks it before each request, the books keep one beside the databa
 snapshot and the journal: always by ``apply``, so the three cannot disagree.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from copy import copy
 from typing import Any, Literal, NamedTuple
 
@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from wattmill.core.errors import LedgerError
 from wattmill.core.roster import Grant, Key, Tenant
-from wattmill.ledger.credit import Credit
+from wattmill.ledger.credit import Credit, Drawn
 from wattmill.ledger.entries import RUN_BITS, Deliver, Draw, Entry, Hold, Settle, Void, Waive
 from wattmill.ledger.periods import Month, month_at
 
@@ -89,7 +89,7 @@ class Accounts:
         self._balances = _copied(state.balances)
         self._keys = _copied(state.keys)
         self._drawn = dict(state.drawn)
-        self._drawn_by_all: Mapping[str, int] = self._drawn
+        self._drawn_by_all: Drawn = self._drawn
         self._shares = _copied_shares(state.shares) if by_run else None
         self._open = {hold.request: hold for hold in state.open_holds}
         self._unconfirmed = {settle.request: settle for settle in state.unconfirmed}

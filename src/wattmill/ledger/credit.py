@@ -6,20 +6,27 @@ what expires sooner, then the smaller id. A hold is covered by what is alive at 
 take that away: each leaves at least as much of what is alive as is held. Nothing goes below zero.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 from wattmill.core.roster import Grant
 from wattmill.ledger.entries import Draw
 
 
+class Drawn(Protocol):
+    """What was drawn from each grant: a dict is one."""
+
+    def get(self, grant: str, otherwise: int, /) -> int: ...
+
+
 class Credit:
     """The grants of one tenant, and what is left of them, in pUSD."""
 
-    def __init__(self, grants: Iterable[Grant], drawn: Mapping[str, int]) -> None:
+    def __init__(self, grants: Iterable[Grant], drawn: Drawn) -> None:
         self._grants = sorted(grants, key=_order)
         self._drawn = drawn
 
-    def with_drawn(self, drawn: Mapping[str, int]) -> "Credit":
+    def with_drawn(self, drawn: Drawn) -> "Credit":
         """The same grants under another account of what was drawn."""
         return Credit(self._grants, drawn)
 

@@ -125,20 +125,14 @@ class SharedAccounts(Accounts):
             self._table.write(row, self._gateway, Use(0, self._drawn[draw.grant], 0))
 
 
-class _DrawnByAll(Mapping[str, int]):
+class _DrawnByAll:
     """What all have drawn from each grant."""
 
     def __init__(self, accounts: SharedAccounts) -> None:
         self._accounts = accounts
 
-    def __getitem__(self, grant: str) -> int:
+    def get(self, grant: str, _otherwise: int, /) -> int:
         return self._accounts.drawn_pusd(grant) + self._accounts.drawn_by_others(grant)
-
-    def __iter__(self) -> Iterator[str]:
-        raise NotImplementedError("grants are asked for by name")
-
-    def __len__(self) -> int:
-        raise NotImplementedError("grants are asked for by name")
 
 
 class SharedBook(Book):

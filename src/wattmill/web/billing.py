@@ -5,6 +5,7 @@ Amounts come in as pUSD, days as ISO dates, lines as numbers from 1 on; what com
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -32,20 +33,20 @@ from wattmill.ledger.registry import Registry
 from wattmill.ledger.store import Store
 
 
-class Billing:
+class Billing(ABC):
     """The bills of the books. ``Books`` says where they are and who may write."""
 
     store: Store
     registry: Registry
     _lock: threading.RLock
 
+    @abstractmethod
     def catch_up(self) -> dict[str, Any]:
-        """Carry what is durable into the database; ``Books`` does."""
-        raise NotImplementedError
+        """Carry what is durable into the database."""
 
+    @abstractmethod
     def publish(self) -> dict[str, Any]:
-        """Have the gateway take over what changed; ``Books`` does."""
-        raise NotImplementedError
+        """Have the gateway take over what changed."""
 
     # --- invoices -----------------------------------------------------------------------------------------------------
 

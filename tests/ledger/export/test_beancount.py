@@ -162,7 +162,7 @@ def test_a_payment_dated_before_its_entry_is_no_error(books: Books) -> None:
         early_us = NEW_YEAR_US - 30 * DAY_US
         about: Any = {"reference": "r", "document": None, "now_us": books.now_us}
         payments.receive(connection, "acme", 10**12, at_us=early_us, **about)
-    loaded(books.text())
+    assert sum(isinstance(entry, data.Transaction) for entry in loaded(books.text())) == 2
 
 
 def test_books_without_postings_are_an_empty_file(books: Books) -> None:
@@ -210,7 +210,8 @@ def test_no_two_tenants_share_an_account(tenants: list[str]) -> None:
 @given(st.text(st.characters(codec="utf-8", exclude_characters=":"), min_size=1))
 def test_every_name_is_one_that_beancount_takes(tenant: str) -> None:
     name = beancount_account(f"receivable:{tenant}")
-    loaded(f"2026-01-01 open {name}\n")
+    (opened,) = loaded(f"2026-01-01 open {name}\n")
+    assert isinstance(opened, data.Open) and opened.account == name
 
 
 def test_a_credit_note_is_the_reverse(books: Books) -> None:

@@ -254,7 +254,7 @@ FAULTS_OF_THE_VALIDATOR = {
 
 
 @pytest.mark.skipif(
-    VALIDATOR is None, reason="focus-validator needs NumPy 1: not in this environment"
+    VALIDATOR is None, reason="runs with focus-validator on the PATH; it needs NumPy 1"
 )
 def test_the_validator_of_the_focus_project_has_no_other_complaint(tmp_path: Path) -> None:
     """Install it apart: ``focus-validator==1.0.0 'multimethod<1.11'``, and put it on the PATH."""
