@@ -85,8 +85,10 @@ class Book:
         return Held(self._sink.append(entry))
 
     def _beyond_any_entry(self, hold: Hold) -> Shortage | None:
-        amounts = [hold.amount_pusd, *(hop.amount_pusd for hop in hold.upline)]
-        if max(amounts) <= MAX_AMOUNT_PUSD:
+        most_pusd = hold.amount_pusd
+        for hop in hold.upline:
+            most_pusd = max(most_pusd, hop.amount_pusd)
+        if most_pusd <= MAX_AMOUNT_PUSD:
             return None
         month = self.accounts.balance(hold.tenant, hold.at_s).month
         return Shortage(hold.tenant, "budget", MAX_AMOUNT_PUSD, month.end_s)
