@@ -11,8 +11,9 @@ import contextlib
 import os
 import threading
 import time
+from bisect import bisect_right, insort
 from collections.abc import Callable
-from heapq import heappop, heappush
+from operator import itemgetter
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -21,6 +22,7 @@ from wattmill.ledger.journal import SEGMENT_BYTES, create_segment, encode_frame
 
 RETRY_S = 0.25
 CLOSE_TIMEOUT_S = 5.0
+_PLACE = itemgetter(0)
 
 
 class GroupCommit:
@@ -45,8 +47,8 @@ class GroupCommit:
         self._size = 0
         self._appended = 0
         self._line: list[Entry] = []
-        self._waiters: list[tuple[int, int, Callable[[], None]]] = []
-        self._waiter_number = 0
+        self._waiters: list[tuple[int, Callable[[], None]]] = []
+        """In the order of their places."""
         self._is_busy = False
         """A group is about to be handed over, or is in the thread."""
         self._groups: SimpleQueue[tuple[bytes, int] | None] = SimpleQueue()
@@ -65,11 +67,13 @@ class GroupCommit:
 
     def when_durable(self, place: int, callback: Callable[[], None]) -> None:
         """Call back once a place is durable: at once if it is already."""
+        waiters = self._waiters
         if place <= self.durable:
             callback()
+        elif not waiters or place >= waiters[-1][0]:
+            waiters.append((place, callback))
         else:
-            self._waiter_number += 1
-            heappush(self._waiters, (place, self._waiter_number, callback))
+            insort(waiters, (place, callback), key=_PLACE)
 
     def close(self) -> None:
         """Write and sync what is in line, as far as the disk allows, and stop."""
@@ -89,11 +93,17 @@ class GroupCommit:
             self._is_busy = False
 
     def _reached(self, place: int) -> None:
-        self.durable = place
-        waiters = self._waiters
-        while waiters and waiters[0][0] <= place:
-            heappop(waiters)[2]()
+        """Tell those who wait; what they append goes into the next group. One that fails holds up nobody."""
         self._loop.call_soon(self._hand_over)
+        self.durable = place
+        due = bisect_right(self._waiters, place, key=_PLACE)
+        reached, self._waiters = self._waiters[:due], self._waiters[due:]
+        for _, callback in reached:
+            try:
+                callback()
+            except Exception as error:
+                told = {"message": "what waited for the journal failed", "exception": error}
+                self._loop.call_exception_handler(told)
 
     # --- in the thread -----------------------------------------------------------------------------------------------
 

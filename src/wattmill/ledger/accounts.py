@@ -4,7 +4,7 @@ The data plane asks it before each request, the books keep one beside the databa
 snapshot and the journal: always by ``apply``, so the three cannot disagree.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from copy import copy
 from typing import Any, Literal, NamedTuple
 
@@ -223,7 +223,14 @@ class Accounts:
         """The first account on a request's way up that does not cover its hold; ``None`` when all do."""
         if not self.is_limited(hold.tenant, hold.key):
             return None
-        return self._key_shortage(hold) or next(self._party_shortages(hold), None)
+        at_s = hold.at_s
+        short = self._key_shortage(hold) or self._party_shortage(
+            hold.tenant, hold.amount_pusd, at_s
+        )
+        if short is not None or not hold.upline:
+            return short
+        above = (self._party_shortage(hop.party, hop.amount_pusd, at_s) for hop in hold.upline)
+        return next(filter(None, above), None)
 
     def chargeable_pusd(
         self, party: str, held_at_s: float, at_s: float, held_pusd: int, rated_pusd: int
@@ -360,21 +367,20 @@ class Accounts:
         balance = self._used(self._keys, hold.key, hold.tenant, hold.at_s)
         return _shortage(hold.key, "key_budget", balance, budget, hold.amount_pusd)
 
-    def _party_shortages(self, hold: Hold) -> Iterator[Shortage]:
-        """Of the tenant, then of each reseller above it, which is asked for its own buying price."""
-        for party, amount_pusd in _legs(hold):
-            tenant = self._tenants.get(party)
-            if tenant is None:
-                continue
-            balance = self._used(self._balances, party, party, hold.at_s)
-            if tenant.budget_pusd is not None:
-                found = _shortage(party, "budget", balance, tenant.budget_pusd, amount_pusd)
-                if found:
-                    yield found
-            if tenant.prepaid:
-                left = self._credit_left_pusd(party, hold.at_s)
-                if amount_pusd > left:
-                    yield Shortage(party, "credit", left, balance.month.end_s)
+    def _party_shortage(self, party: str, amount_pusd: int, at_s: float) -> Shortage | None:
+        """Of a tenant, or of a reseller, which is asked for its own buying price."""
+        tenant = self._tenants.get(party)
+        if tenant is None or (tenant.budget_pusd is None and not tenant.prepaid):
+            return None
+        balance = self._used(self._balances, party, party, at_s)
+        if tenant.budget_pusd is not None:
+            short = _shortage(party, "budget", balance, tenant.budget_pusd, amount_pusd)
+            if short is not None:
+                return short
+        if not tenant.prepaid:
+            return None
+        left = (self.credit_pusd(party, at_s) or 0) - balance.held_pusd
+        return None if amount_pusd <= left else Shortage(party, "credit", left, balance.month.end_s)
 
     def _credit_left_pusd(self, tenant: str, at_s: float) -> int:
         """Credit less what open holds may still draw from it."""
