@@ -207,6 +207,24 @@ def _closing_lines(tariff: Tariff, month: str, used: Decimal) -> Iterator[tuple[
         yield ("seats", version, "", "", "", "", seat), share * own["seats"] * seat
 
 
+CLOSING = ("overage", "minimum", "commitment")
+"""What is rounded together with the usage that it closes, in the order of an invoice."""
+
+
+def billed(exact: Mapping[Line, Decimal]) -> dict[Line, int]:
+    """The cents of each line."""
+    with localcontext(prec=60):
+        cents = {line: rounded(amount) for line, amount in exact.items()}
+        usage = [line for line in exact if line[0] not in (*CLOSING, "fee", "seats")]
+        amount, paid = sum((exact[line] for line in usage), ZERO), sum(cents[n] for n in usage)
+        closing = (line for kind in CLOSING for line in exact if line[0] == kind and exact[line])
+        for line in closing:
+            amount += exact[line]
+            cents[line] = rounded(amount) - paid
+            paid += cents[line]
+        return cents
+
+
 def rounded(amount: Decimal) -> int:
     """Cents, halves away from zero."""
     return int(amount.quantize(CENT, ROUND_HALF_UP).scaleb(2))

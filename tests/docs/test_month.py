@@ -19,7 +19,7 @@ from beancount.core.realization import compute_balance, get, realize
 from typer.testing import CliRunner
 
 from tests.docs.console import Page, Step, block_of, steps_of
-from tests.docs.month_recomputed import METERS, Line, Tariff, lines, rounded
+from tests.docs.month_recomputed import METERS, Line, Tariff, billed, lines, rounded
 from tests.support.factory import ROOT
 from wattmill import cli
 
@@ -154,22 +154,20 @@ def test_every_line_of_every_invoice_is_what_its_requests_come_to(
     checked, versions = 0, _versions(documents)
     for tenant in sorted({one["tenant"] for one in documents}):
         tariff = Tariff(files(), tenant)
-        billed: dict[str, dict[Line, int]] = {month: defaultdict(int) for month in MONTHS}
+        charged: dict[str, dict[Line, int]] = {month: defaultdict(int) for month in MONTHS}
         for one in documents:
             if one["tenant"] != tenant or not one["coverage"]:  # credit is sold, or given back
                 continue
             for line in one["lines"]:
-                billed[line["month"]][_key(line, versions)] += line["amount_minor"]
+                charged[line["month"]][_key(line, versions)] += line["amount_minor"]
             for part in one["coverage"]:
                 known = [
                     row
                     for row in example.rows(tenant, part["month"])
                     if int(row["block"]) <= part["up_to_block"]
                 ]
-                due = {
-                    key: rounded(eur) for key, eur in lines(tariff, known, part["month"]).items()
-                }
-                said = {key: cents for key, cents in billed[part["month"]].items() if cents}
+                due = billed(lines(tariff, known, part["month"]))
+                said = {key: cents for key, cents in charged[part["month"]].items() if cents}
                 assert said == {key: cents for key, cents in due.items() if cents}, one["number"]
                 checked += len(said)
     assert checked > 300

@@ -28,6 +28,9 @@ KINDS: tuple[Kind, ...] = Kind.__args__  # type: ignore[attr-defined]
 
 FEES = {"minimum", "commitment", "drawdown", "fee", "seats"}
 
+CLOSING = {"allowance", "drawdown", "overage", "maximum", "minimum", "commitment"}
+"""What brings the usage of a month to a sum that was agreed, and so is rounded together with it."""
+
 Unit = Literal["Mtok", "package", "tier", "USD", "month", "seat-month"]
 
 TierRange = tuple[int, Fraction, Fraction | None]

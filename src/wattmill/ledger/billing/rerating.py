@@ -5,7 +5,7 @@ by the same line is taken off, in tokens, in pUSD and in minor units each; so th
 together say what one invoice would have said, had everything been known, to the last cent.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
@@ -19,7 +19,7 @@ from wattmill.ledger.billing.consumption import Consumption, Prices
 from wattmill.ledger.billing.documents import Line
 from wattmill.ledger.periods import Month, month_named
 from wattmill.ledger.usage import UsageGroup
-from wattmill.tariff.charges import Charge, Rating
+from wattmill.tariff.charges import CLOSING, Charge, Rating
 from wattmill.tariff.period import (
     BillingPeriod,
     PlanVersion,
@@ -30,6 +30,7 @@ from wattmill.tariff.period import (
 )
 
 ABSORBED = "absorbed"
+PERIODIC = {"fee", "seats"}
 ALWAYS_US = -(2**63)
 
 
@@ -103,12 +104,26 @@ def outstanding(rated: Iterable[Rated], booked: Sequence[Line], terms: Terms) ->
     for line in booked:
         before.setdefault(line.key, []).append(line)
     is_late = bool(booked)
-    lines = [_rest(one, before.pop(one.line.key, []), terms, is_late) for one in rated]
-    undone = [
-        _rest(Rated(_emptied(lines_[0]), Fraction(0)), lines_, terms, is_late)
-        for lines_ in before.values()
-    ]
+    lines = [_rest(one, before.pop(one.key, []), is_late) for one in rounded(rated, terms)]
+    undone = [_rest(_emptied(lines_[0]), lines_, is_late) for lines_ in before.values()]
     return [line for line in (*lines, *undone) if _says_something(line)]
+
+
+def rounded(rated: Iterable[Rated], terms: Terms) -> Iterator[Line]:
+    """The lines with their amounts. Each is rounded by itself, but what closes the month with what it closes.
+
+    A minimum of 75.00 fills the usage up to 75.00, and not to 74.99 because each of three lines above
+    was rounded up.
+    """
+    above_pusd = above_minor = 0
+    for one in rated:
+        pusd = round_whole(one.exact_pusd, "half_even")
+        closes = one.line.kind in CLOSING or one.line.kind == ABSORBED
+        with_pusd, with_minor = (above_pusd, above_minor) if closes else (0, 0)
+        minor = round_to_minor(with_pusd + pusd, terms.currency, terms.rounding) - with_minor
+        if one.line.kind not in PERIODIC:
+            above_pusd, above_minor = above_pusd + pusd, above_minor + minor
+        yield msgspec.structs.replace(one.line, amount_pusd=pusd, amount_minor=minor)
 
 
 def term_before(terms: Terms, plan: str, month: Month) -> list[Month]:
@@ -213,18 +228,18 @@ def _absorbed(month: Month, absorbed_pusd: Fraction) -> Line:
 
 
 def _emptied(line: Line) -> Line:
-    return msgspec.structs.replace(line, quantity=Decimal(0), tokens=0)
-
-
-def _rest(rated: Rated, booked: Sequence[Line], terms: Terms, is_late: bool) -> Line:
-    minor = round_to_minor(rated.exact_pusd, terms.currency, terms.rounding)
-    pusd = round_whole(rated.exact_pusd, "half_even")
     return msgspec.structs.replace(
-        rated.line,
-        quantity=rated.line.quantity - sum((one.quantity for one in booked), Decimal(0)),
-        tokens=rated.line.tokens - sum(one.tokens for one in booked),
-        amount_pusd=pusd - sum(one.amount_pusd for one in booked),
-        amount_minor=minor - sum(one.amount_minor for one in booked),
+        line, quantity=Decimal(0), tokens=0, amount_pusd=0, amount_minor=0
+    )
+
+
+def _rest(line: Line, booked: Sequence[Line], is_late: bool) -> Line:
+    return msgspec.structs.replace(
+        line,
+        quantity=line.quantity - sum((one.quantity for one in booked), Decimal(0)),
+        tokens=line.tokens - sum(one.tokens for one in booked),
+        amount_pusd=line.amount_pusd - sum(one.amount_pusd for one in booked),
+        amount_minor=line.amount_minor - sum(one.amount_minor for one in booked),
         is_late=is_late,
     )
 

@@ -1,6 +1,5 @@
 """A recorded month under another rate plan: what each tenant would have paid, and nothing is touched."""
 
-from fractions import Fraction
 from typing import Any
 
 import msgspec
@@ -8,7 +7,6 @@ from msgspec import Struct
 
 from wattmill.catalog.names import nearest
 from wattmill.core.errors import UsageError
-from wattmill.core.money import round_to_minor
 from wattmill.ledger import chain
 from wattmill.ledger.billing import rerating
 from wattmill.ledger.billing.consumption import Consumption, consumption
@@ -82,11 +80,7 @@ def _compared(
 def _net_minor(rating: Rating, month: Month, used: Consumption, terms: Terms) -> int:
     """What the lines of an invoice would add up to."""
     rated = rerating.lines_of(rating, month, used.absorbed_pusd)
-    return sum(_rounded(one.exact_pusd, terms) for one in rated)
-
-
-def _rounded(exact_pusd: Fraction, terms: Terms) -> int:
-    return round_to_minor(exact_pusd, terms.currency, terms.rounding)
+    return sum(line.amount_minor for line in rerating.rounded(rated, terms))
 
 
 def _require_plan(registry: Registry, plan: str) -> None:

@@ -6,7 +6,7 @@ run it by itself: ``python recompute.py INVOICE.json USAGE.csv``. It checks that
 - the tokens of the lines are those of the requests in the period that were charged, up to the block that the invoice
   covers;
 - quantity × unit price is the exact amount of each line, and that amount rounded by the invoice's rule is what is
-  billed;
+  billed; a line that closes the month (a minimum, what is not charged) is rounded together with what it closes;
 - what was not charged because credit ran out is no less than the requests say;
 - taxes are rate × base; credit, taxes and lines add up to the total.
 
@@ -30,6 +30,8 @@ METERS = (
     *("input_uncached", "input_cached", "cache_write", "output_text", "output_reasoning"),
     *("audio_in", "audio_out", "image_in"),
 )
+CLOSING = ("allowance", "drawdown", "overage", "maximum", "minimum", "commitment", "absorbed")
+PERIODIC = ("fee", "seats")
 Verdict = Literal["agrees", "differs", "unchecked"]
 Cell = tuple[str, str, str, str, str, str]
 """Of tokens: plan, plan version, model, pool, band, meter."""
@@ -100,28 +102,46 @@ class Used:
 # --- lines ----------------------------------------------------------------------------------------
 
 
+class Above:
+    """What the lines above come to, fees apart: before and after rounding."""
+
+    def __init__(self, invoice: Mapping[str, Any]) -> None:
+        self._unit, self._rule = 10 ** invoice["exponent"], invoice["rounding"]
+        self._amount, self._billed = Fraction(0), 0
+
+    def round(self, line: Mapping[str, Any], amount: Fraction) -> int:
+        """What an amount for this line is rounded to."""
+        closes = line["kind"] in CLOSING
+        whole = amount + self._amount if closes else amount
+        return round_by(whole * self._unit, self._rule) - (self._billed if closes else 0)
+
+    def add(self, line: Mapping[str, Any]) -> None:
+        if line["kind"] not in PERIODIC:
+            self._amount += Fraction(line["amount_usd"])
+            self._billed += line["amount_minor"]
+
+
 def _lines(invoice: Mapping[str, Any], used: Used) -> Iterator[Finding]:
+    above = Above(invoice)
     for line in invoice["lines"]:
         if line["is_late"] or line["month"] != invoice["period"]["month"]:
             why = f"a difference of {line['month']}: it needs that month's usage and invoice"
             yield Finding(_name(line), "unchecked", _billed(line, invoice), "", why)
         elif line["kind"] == "absorbed":
-            yield _absorbed(invoice, line, used)
+            yield _absorbed(invoice, line, used, above)
+            above.add(line)
         else:
-            yield _line(invoice, line)
+            yield _line(invoice, line, above)
+            above.add(line)
 
 
-def _line(invoice: Mapping[str, Any], line: Mapping[str, Any]) -> Finding:
+def _line(invoice: Mapping[str, Any], line: Mapping[str, Any], above: Above) -> Finding:
     """Quantity × price is the amount, and its rounding what is billed."""
     exact = _exact(line)
     amount = Fraction(line["amount_usd"])
-    billed = round_by(amount * 10 ** invoice["exponent"], invoice["rounding"])
     is_exact = abs(exact - amount) <= _tolerance(line)
-    agrees = is_exact and billed == line["amount_minor"]
-    computed = _minor(
-        billed if is_exact else round_by(exact * 10 ** invoice["exponent"], invoice["rounding"]),
-        invoice,
-    )
+    agrees = is_exact and above.round(line, amount) == line["amount_minor"]
+    computed = _minor(above.round(line, amount if is_exact else exact), invoice)
     why = (
         ""
         if is_exact
@@ -146,10 +166,12 @@ def _tolerance(line: Mapping[str, Any]) -> Fraction:
     return step * (1 + abs(Fraction(line["quantity"])) + abs(Fraction(line["unit_price"] or 0)))
 
 
-def _absorbed(invoice: Mapping[str, Any], line: Mapping[str, Any], used: Used) -> Finding:
+def _absorbed(
+    invoice: Mapping[str, Any], line: Mapping[str, Any], used: Used, above: Above
+) -> Finding:
     """Never more than the requests say; less where the invoice itself is lower than they were."""
     amount = -Fraction(line["amount_usd"])
-    agrees = 0 <= amount <= used.absorbed
+    agrees = 0 <= amount <= used.absorbed and above.round(line, -amount) == line["amount_minor"]
     computed = f"at the most {_text(used.absorbed)}"
     return Finding(_name(line), "agrees" if agrees else "differs", _billed(line, invoice), computed)
 

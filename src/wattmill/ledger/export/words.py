@@ -8,6 +8,7 @@ from itertools import groupby
 from wattmill.core.money import format_minor, pusd_to_usd
 from wattmill.ledger.billing.documents import Document, Line, Period, Tally, TaxLine
 from wattmill.ledger.billing.wording import number
+from wattmill.tariff.charges import CLOSING
 
 NOTHING_USED = "No usage is charged for this month."
 SOURCE_WORDS = {
@@ -268,7 +269,9 @@ def _rounding(document: Document) -> str:
         return ""
     rule = document.rounding.replace("_", " ")
     exact = exact_usd(document.exact_pusd)
-    return f"Each line is rounded once ({rule}); before rounding the sum is {exact} {document.currency}."
+    closes = any(line.kind in CLOSING for line in document.lines)
+    how = ", what closes the month together with what it closes" if closes else ""
+    return f"Each line is rounded once ({rule}){how}; before rounding the sum is {exact} {document.currency}."
 
 
 def _chain(document: Document) -> str:
