@@ -4,7 +4,7 @@ A window is a range of minutes of the week from Monday 00:00 on. When clocks go 
 does not exist; when they go back it has the hour that there is twice, twice.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from math import inf
 from zoneinfo import ZoneInfo
@@ -35,6 +35,21 @@ def even_around(bands: Iterable[Band], at_s: float) -> tuple[float, float]:
             until_s = min(until_s, start_s + ahead * 60)
             from_s = max(from_s, start_s - (minute - edge) % WEEK_MINUTES * 60)
     return from_s, until_s
+
+
+def stretches(
+    bands: Sequence[Band], start_s: float, end_s: float
+) -> Iterator[tuple[float, float, Band | None]]:
+    """``[start_s, end_s)`` in parts, each as long as one answer of ``band_at`` lasts, with that answer."""
+    from_s, now_s, band = start_s, start_s, band_at(bands, start_s)
+    while now_s < end_s:
+        found = band_at(bands, now_s)
+        if found != band:
+            yield from_s, now_s, band
+            from_s, band = now_s, found
+        now_s = even_around(bands, now_s)[1]
+    if from_s < end_s:
+        yield from_s, end_s, band
 
 
 def _holds(band: Band, minute: int) -> bool:

@@ -91,10 +91,10 @@ def _terms_of(price: Price) -> tuple[int, str | None]:
     return price.plan_version, price.band.name if price.band else None
 
 
-def rerated(used: Iterable[Quantity], version: int) -> list[Quantity]:
-    """The same tokens as if they had been held under another version, outside of its bands."""
+def rerated(used: Iterable[Quantity], version: int, band: str | None = None) -> list[Quantity]:
+    """The same tokens as if they had been held under another version, in a band of it or outside of all."""
     return [
-        Quantity(version, each.model, each.pool, None, each.meter, each.tokens) for each in used
+        Quantity(version, each.model, each.pool, band, each.meter, each.tokens) for each in used
     ]
 
 

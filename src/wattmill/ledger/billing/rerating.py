@@ -74,15 +74,25 @@ def rate_month(
     return rating
 
 
-def rate_under(plan: str, terms: Terms, month: Month, used: Consumption) -> Rating:
-    """The same usage, had the tenant been on another plan all month: its version of the month's end."""
+def version_at_end(plan: str, terms: Terms, month: Month) -> PlanVersion:
+    """The version of a plan that was in force when a month ended; its last one if none had begun."""
     versions = [version for version in terms.versions if version.plan == plan]
+    begun = [version for version in versions if version.valid_from_us < _period(month).end_us]
+    return max(begun or versions, key=lambda one: (one.valid_from_us, one.version))
+
+
+def rate_under(
+    version: PlanVersion, terms: Terms, month: Month, used: Iterable[tuple[str | None, Consumption]]
+) -> Rating:
+    """The usage of each of a version's bands, had the tenant been on that version all month."""
     period = _period(month)
-    begun = [version for version in versions if version.valid_from_us < period.end_us]
-    latest = max(begun or versions, key=lambda one: (one.valid_from_us, one.version))
-    counted = rerated(quantities(used.charged, terms.prices), latest.version)
-    whole = msgspec.structs.replace(latest, valid_from_us=ALWAYS_US)
-    return rate_period(spans([whole], period, [(plan, ALWAYS_US)]), counted, period)
+    counted = [
+        each
+        for band, consumed in used
+        for each in rerated(quantities(consumed.charged, terms.prices), version.version, band)
+    ]
+    whole = msgspec.structs.replace(version, valid_from_us=ALWAYS_US)
+    return rate_period(spans([whole], period, [(version.plan, ALWAYS_US)]), counted, period)
 
 
 def lines_of(rating: Rating, month: Month, absorbed_pusd: int) -> list[Rated]:

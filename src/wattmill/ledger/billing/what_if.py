@@ -1,12 +1,15 @@
 """A recorded month under another rate plan: what each tenant would have paid, and nothing is touched."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct
+from sqlalchemy import Connection
 
 from wattmill.catalog.names import nearest
 from wattmill.core.errors import UsageError
+from wattmill.core.records import Band
 from wattmill.ledger import chain
 from wattmill.ledger.billing import rerating
 from wattmill.ledger.billing.consumption import Consumption, consumption
@@ -16,6 +19,7 @@ from wattmill.ledger.billing.rerating import Terms
 from wattmill.ledger.periods import Month, month_named
 from wattmill.ledger.registry import Registry
 from wattmill.ledger.store import Store
+from wattmill.tariff.bands import stretches
 from wattmill.tariff.charges import Rating
 
 
@@ -60,11 +64,14 @@ def _compared(
     parties = parties_of(store, registry, tenant)
     terms = terms_of(registry, parties)
     month = month_named(month_name, parties.timezone)
+    version = rerating.version_at_end(plan, terms, month)
     with store.reading() as connection:
         bound = chain.tail(connection).number
         used = consumption(connection, tenant, month, bound, terms.prices)
+        bands = version.terms.bands
+        parts = list(_by_band(connection, tenant, month, terms, bands)) if bands else [(None, used)]
     now = rerating.rate_month(terms, month, used)
-    other = rerating.rate_under(plan, terms, month, used)
+    other = rerating.rate_under(version, terms, month, parts)
     return Comparison(
         tenant=tenant,
         month=month_name,
@@ -75,6 +82,17 @@ def _compared(
         other_minor=_net_minor(other, month, used, terms),
         currency=terms.currency,
     )
+
+
+def _by_band(
+    connection: Connection, tenant: str, month: Month, terms: Terms, bands: Sequence[Band]
+) -> Iterator[tuple[str | None, Consumption]]:
+    """What was used in each stretch of the month in which one band holds, or none."""
+    bound = chain.tail(connection).number
+    for start_s, end_s, band in stretches(bands, month.start_s, month.end_s):
+        part = Month(month.name, start_s, end_s)
+        used = consumption(connection, tenant, part, bound, terms.prices)
+        yield band.name if band else None, used
 
 
 def _net_minor(rating: Rating, month: Month, used: Consumption, terms: Terms) -> int:
