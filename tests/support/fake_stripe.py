@@ -35,6 +35,8 @@ class Api:
         self.customers: dict[str, dict[str, Any]] = {}
         self.invoices: dict[str, dict[str, Any]] = {}
         self.items: dict[str, dict[str, Any]] = {}
+        self.credit_notes: dict[str, dict[str, Any]] = {}
+        self.paid: dict[str, int] = {}
         self.lock = threading.RLock()
         self._stored: dict[str, tuple[float, str, int, dict[str, Any]]] = {}
         self._late: list[tuple[float, str, str, dict[str, Any], str]] = []
@@ -90,6 +92,8 @@ class Api:
         if path == "/v1/invoices":
             whose = [i for i in self.invoices.values() if i["customer"] == params["customer"]]
             return _page(path, map(self._shown, whose), params)
+        if path == "/v1/credit_notes":
+            return _page(path, self._notes_on(params["invoice"]), params)
         assert path == "/v1/invoiceitems", path
         return _page(path, self._items_of(params["invoice"]), params)
 
@@ -103,6 +107,8 @@ class Api:
             return self._create_invoice(params)
         if path == "/v1/invoiceitems":
             return self._create_item(params)
+        if path == "/v1/credit_notes":
+            return self._create_credit_note(params)
         match = re.fullmatch(r"/v1/invoices/(\w+)/finalize", path)
         assert match, path
         return self._finalize(self.invoices[match[1]])
@@ -127,6 +133,20 @@ class Api:
             self.items, "ii", "invoiceitem", {**params, "amount": int(params["amount"])}
         )
 
+    def _create_credit_note(self, params: dict[str, Any]) -> tuple[int, Any]:
+        """What is not owed any more must be named as credit, refund or paid elsewhere."""
+        invoice, amount = self._shown(self.invoices[params["invoice"]]), int(params["amount"])
+        credited = sum(note["amount"] for note in self._notes_on(invoice["id"]))
+        if invoice["status"] == "draft" or amount > invoice["total"] - credited:
+            return 400, _error("invalid_request_error", "that cannot be credited")
+        if int(params.get("credit_amount", 0)) != max(0, amount - invoice["amount_remaining"]):
+            return 400, _error("invalid_request_error", "what was paid must go somewhere")
+        note = {**params, "amount": amount, "credit_amount": int(params.get("credit_amount", 0))}
+        return 200, self._add(self.credit_notes, "cn", "credit_note", note)
+
+    def _notes_on(self, invoice: str) -> list[dict[str, Any]]:
+        return [note for note in self.credit_notes.values() if note["invoice"] == invoice]
+
     def _finalize(self, invoice: dict[str, Any]) -> tuple[int, Any]:
         if invoice["status"] != "draft":
             return 400, _error("invalid_request_error", "it is finalised already")
@@ -149,7 +169,10 @@ class Api:
         return [item for item in self.items.values() if item["invoice"] == invoice]
 
     def _shown(self, invoice: dict[str, Any]) -> dict[str, Any]:
-        return {**invoice, "total": sum(item["amount"] for item in self._items_of(invoice["id"]))}
+        total = sum(item["amount"] for item in self._items_of(invoice["id"]))
+        owed = sum(n["amount"] - n["credit_amount"] for n in self._notes_on(invoice["id"]))
+        remaining = total - owed - self.paid.get(invoice["id"], 0)
+        return {**invoice, "total": total, "amount_remaining": remaining}
 
 
 class FakeStripe:

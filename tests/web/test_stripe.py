@@ -171,6 +171,13 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 
 @pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    opened = World(tmp_path)
+    yield opened
+    opened.store.close()
+
+
+@pytest.fixture
 def desk(store: Store, server: FakeStripe) -> Desk:
     return Desk(store, server)
 
@@ -455,6 +462,102 @@ def test_an_issued_month_is_told_in_the_transaction_that_issues_it(
     told = [(one["number"], one["total"], one["status"]) for one in invoices]
     assert told == ([("INV-00001", 1488, "open")] if collect_with else [])
     world.store.close()
+
+
+class Credited:
+    """An invoice of 14.88 at Stripe, part of it paid there, with credit notes on it that are to be delivered."""
+
+    def __init__(self, world: World, server: FakeStripe, paid: int = 0, rounds: int = 3) -> None:
+        world.seller = Seller(name="Millrace Compute GmbH", collect_with="stripe")
+        world.plan("standard", flat())
+        world.tenant("acme", tax=GERMAN_VAT)
+        world.serve("2026-11-10 12:00", output=2_500, input=10_000)
+        self.world, self.number = world, world.issued().number
+        self.desk = Desk(world.store, server)
+        for _ in range(rounds):
+            self.desk.run(1.0)
+        self.desk.api.paid = dict.fromkeys(self.desk.api.invoices, paid)
+
+    def run_until_delivered(self) -> None:
+        for _ in range(60):
+            self.desk.run(2 * HOUR_S)
+            with self.world.store.reading() as connection:
+                if not box.open_messages(connection):
+                    return
+        raise AssertionError("some are not delivered")
+
+    def credits(self) -> list[tuple[str, int, int]]:
+        """Our number, what is credited, and how much of it to the customer's balance, of each at Stripe."""
+        self.desk.now_s += DAY_S
+        self.desk.api.answer("GET", "/v1/customers", {}, "")  # whatever is late happens
+        return [
+            (note["metadata"]["number"], note["amount"], note["credit_amount"])
+            for note in self.desk.api.credit_notes.values()
+        ]
+
+
+@pytest.mark.parametrize(("paid", "to_balance"), [(0, 0), (10_00, 10_00), (14_88, 14_88)])
+def test_a_void_takes_the_whole_invoice_back_at_stripe(
+    world: World, server: FakeStripe, paid: int, to_balance: int
+) -> None:
+    made = Credited(world, server, paid)
+    world.void(made.number)
+    made.run_until_delivered()
+    assert made.credits() == [("CN-00001", 14_88, to_balance)]
+
+
+def test_credit_notes_take_back_what_they_say(world: World, server: FakeStripe) -> None:
+    made = Credited(world, server, paid=14_00)
+    for _ in range(2):
+        world.credited(made.number, {1: 50})
+        made.run_until_delivered()
+    assert made.credits() == [("CN-00001", 60, 0), ("CN-00002", 59, 31)]
+
+
+def test_a_credit_note_waits_for_its_invoice(world: World, server: FakeStripe) -> None:
+    made = Credited(world, server, rounds=0)
+    world.void(made.number)
+    made.desk.run(1.0)
+    assert made.desk.api.invoices == {} == made.desk.api.credit_notes
+    made.run_until_delivered()
+    assert made.credits() == [("CN-00001", 14_88, 0)]
+
+
+@settings(max_examples=20)
+@given(
+    faults=st.lists(st.sampled_from([*FAULTS, "none"]), max_size=8),
+    deaths=st.dictionaries(st.integers(1, 12), st.sampled_from(["before", "after"]), max_size=3),
+)
+def test_any_sequence_of_failures_and_kills_makes_exactly_one_credit_note(
+    tmp_path_factory: pytest.TempPathFactory,
+    server: FakeStripe,
+    faults: list[str],
+    deaths: dict[int, str],
+) -> None:
+    world = World(tmp_path_factory.mktemp("credited"))
+    made = Credited(world, server)
+    world.credited(made.number, {1: 50})
+    made.desk.line.count = 0
+    made.desk.api.faults, made.desk.line.deaths = list(faults), dict(deaths)
+    for _ in range(6):
+        made.desk.run(60.0)
+    made.desk.api.faults, made.desk.line.deaths = [], {}
+    made.run_until_delivered()
+    assert made.credits() == [("CN-00001", 60, 0)]
+    world.store.close()
+
+
+def test_an_invoice_that_stripe_never_had_is_not_credited_there(
+    world: World, server: FakeStripe
+) -> None:
+    world.plan("standard", flat())
+    world.tenant("acme", tax=GERMAN_VAT)
+    world.serve("2026-11-10 12:00", output=2_500)
+    number = world.issued().number
+    world.seller = Seller(name="Millrace Compute GmbH", collect_with="stripe")
+    world.void(number)
+    with world.store.reading() as connection:
+        assert box.open_messages(connection) == []
 
 
 def test_an_issue_that_fails_tells_nobody(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Final invoices to Stripe, each exactly once.
+"""Final invoices and credit notes on them to Stripe, each exactly once.
 
 An invoice there takes many requests (the invoice, its items, finalising it), and each can fail before or after it did
 its work. Two things together make one invoice of them: every request has an idempotency key that follows from the
@@ -66,12 +66,15 @@ class StripeDelivery:
         self._identity = identity
 
     def deliver(self, message: Message, attempt: Attempt) -> str:
-        """Make the customer or the invoice, or finish it; Stripe's id for it."""
+        """Make the customer, invoice or credit note, or finish it; Stripe's id for it."""
         content = message.content()
+        make = {
+            "customer": self._customer,
+            "invoice": self._invoice,
+            "credit_note": self._credit_note,
+        }[content["kind"]]
         with _failures():
-            if content["kind"] == "customer":
-                return self._customer(message, content, attempt)
-            return self._invoice(message, content, attempt)
+            return make(message, content, attempt)
 
     # --- customer -----------------------------------------------------------------------------------------------------
 
@@ -165,6 +168,29 @@ class StripeDelivery:
         if there.status == "draft":
             key = {"idempotency_key": f"{attempt.key}.{invoice}.finalise"}
             self._api.invoices.finalize_invoice(invoice, {"auto_advance": True}, key)
+
+    # --- credit note --------------------------------------------------------------------------------------------------
+
+    def _credit_note(self, message: Message, content: Any, attempt: Attempt) -> str:
+        """It lowers what is still to be paid; what was paid already becomes credit of the customer there."""
+        invoice = self._receipt(message.after or "")
+        if invoice is None:
+            raise Undelivered("its invoice is not there yet")
+        query = {"invoice": invoice, "limit": 100}
+        if attempt.look_first and (
+            found := _marked(self._api.credit_notes.list(query), message.id)
+        ):
+            return str(found[0].id)
+        paid = max(0, content["amount"] - self._api.invoices.retrieve(invoice).amount_remaining)
+        params = {
+            "invoice": invoice,
+            "amount": content["amount"],
+            **({"credit_amount": paid} if paid else {}),
+            "memo": f"{content['number']} on {content['invoice']}",
+            "metadata": {MARK: message.id, "number": content["number"]},
+        }
+        key = {"idempotency_key": f"{attempt.key}.credit_note"}
+        return str(self._api.credit_notes.create(params, key).id)
 
 
 def _marked(listed: Any, message_id: str) -> list[Any]:

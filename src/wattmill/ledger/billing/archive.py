@@ -17,7 +17,8 @@ from wattmill.ledger import outbox, schema
 from wattmill.ledger.billing import numbering, tables
 from wattmill.ledger.billing.booking import book
 from wattmill.ledger.billing.documents import Document
-from wattmill.ledger.export.for_stripe import invoice_messages
+from wattmill.ledger.export.for_stripe import credit_note_messages, invoice_messages
+from wattmill.ledger.outbox import Message
 from wattmill.ledger.postings import legs_of_document
 from wattmill.ledger.records import DocumentIssued
 from wattmill.ledger.store import Store
@@ -119,9 +120,17 @@ def enter(connection: Connection, draft: Document, now_us: int) -> Stored:
     connection.execute(insert(schema.document).values(**key, **about, **rest))
     buyer = msgspec.json.encode(final.buyer).decode()
     connection.execute(insert(tables.document_buyer).values(**key, body=buyer))
-    for message in invoice_messages(final):
+    for message in _messages(connection, final):
         outbox.put(connection, message, now_us)
     return Stored(block, final)
+
+
+def _messages(connection: Connection, final: Document) -> tuple[Message, ...]:
+    if final.kind != "credit_note" or final.credits is None:
+        return invoice_messages(final)
+    stored = stored_documents(connection, final.tenant)
+    (invoice,) = (one.document for one in stored if one.document.number == final.credits)
+    return credit_note_messages(final, invoice)
 
 
 def body_of(final: Document) -> str:

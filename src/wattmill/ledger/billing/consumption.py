@@ -4,7 +4,7 @@ A tenant's own usage is at its own price. What a reseller's clients use is at th
 reseller buys (table ``resale``), with corrections of those requests.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -16,8 +16,10 @@ from wattmill.core.records import METERS, Price
 from wattmill.ledger import chain, schema
 from wattmill.ledger.billing.documents import ClientUsage, Facts, Tally
 from wattmill.ledger.periods import Month
+from wattmill.ledger.retention.reading import amount_of, meters_of, retired_resale_rows
+from wattmill.ledger.retention.tables import retired_resale
 from wattmill.ledger.schema import QUARTER_US
-from wattmill.ledger.usage import UsageGroup, joined, limbs, usage_seen
+from wattmill.ledger.usage import UsageGroup, joined, limbs, merged, usage_seen
 
 Prices = dict[int, Price]
 
@@ -80,8 +82,10 @@ def charged_between(
     bounds = (start_us / 1e6, end_us / 1e6, party, up_to_block)
     own = usage_seen(connection, *bounds)
     resold = connection.execute(_resold_requests(party, start_us, end_us, up_to_block))
+    retired = retired_resale_rows(connection, start_us, end_us, party, up_to_block)
     own_pusd = sum(group.amount_pusd for group in own if group.state == "charged")
-    return own_pusd + sum(joined(row[-2:])[0] for row in resold)
+    resold_pusd = sum(joined(row[-2:])[0] for row in resold) + sum(map(amount_of, retired))
+    return own_pusd + resold_pusd
 
 
 def has_late(connection: Connection, party: str, month: Month, after_block: int) -> bool:
@@ -89,6 +93,7 @@ def has_late(connection: Connection, party: str, month: Month, after_block: int)
     found = (
         _late_own(party, month, after_block),
         _late_resold(party, month, after_block),
+        _late_retired(party, month, after_block),
         _late_corrections(party, month, after_block),
     )
     return any(connection.execute(one.limit(1)).first() is not None for one in found)
@@ -110,6 +115,15 @@ def _late_resold(party: str, month: Month, after_block: int) -> Select[Any]:
         resale.block > after_block,
         resale.request == request.id,
         _is_new(request, month, after_block),
+    )
+
+
+def _late_retired(party: str, month: Month, after_block: int) -> Select[Any]:
+    """Requests of clients whose rows are gone and whose invoice was taken back."""
+    row = retired_resale.c
+    start, end = (round(at_s * 1e6) // QUARTER_US for at_s in (month.start_s, month.end_s))
+    return select(row.quarter).where(
+        row.party == party, row.quarter >= start, row.quarter < end, row.covered_by > after_block
     )
 
 
@@ -208,12 +222,30 @@ def clients(resold: Iterable[Resold]) -> tuple[ClientUsage, ...]:
 def _resold(
     connection: Connection, party: str, month: Month, up_to_block: int, prices: Prices
 ) -> list[Resold]:
-    bounds = round(month.start_s * 1e6), round(month.end_s * 1e6), up_to_block
-    requests = connection.execute(_resold_requests(party, *bounds))
+    start_us, end_us = round(month.start_s * 1e6), round(month.end_s * 1e6)
+    bounds = start_us, end_us, up_to_block
+    found = connection.execute(_resold_requests(party, *bounds))
+    retired = retired_resale_rows(connection, start_us, end_us, party, up_to_block)
+    requests = [
+        *(_of_requests(party, row) for row in found),
+        *(_of_retired(party, row) for row in retired),
+    ]
     corrections = connection.execute(_resold_corrections(party, *bounds))
     return [
-        *(_of_requests(party, row) for row in requests),
+        *_merged(requests),
         *(_of_correction(party, row, prices) for row in corrections),
+    ]
+
+
+def _merged(resold: Sequence[Resold]) -> list[Resold]:
+    """In the order of clients, what is alike as one."""
+    by_client: dict[str, list[UsageGroup]] = {}
+    for one in resold:
+        by_client.setdefault(one.client, []).append(one.group)
+    return [
+        Resold(client, group)
+        for client, groups in sorted(by_client.items())
+        for group in merged(groups)
     ]
 
 
@@ -257,6 +289,22 @@ def _of_requests(party: str, row: Any) -> Resold:
         first_held_us=row.first_held_us,
         meters=tuple(meters),
         amount_pusd=amount_pusd,
+    )
+    return Resold(row.tenant, group)
+
+
+def _of_retired(party: str, row: Any) -> Resold:
+    group = UsageGroup(
+        tenant=party,
+        model=row.model,
+        pool=row.pool or None,
+        price=row.price,
+        source=row.source,
+        state="charged",
+        requests=int(row.requests),
+        first_held_us=row.first_held_us,
+        meters=meters_of(row),
+        amount_pusd=amount_of(row),
     )
     return Resold(row.tenant, group)
 

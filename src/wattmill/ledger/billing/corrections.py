@@ -18,6 +18,7 @@ from wattmill.ledger import schema
 from wattmill.ledger.billing.booking import book
 from wattmill.ledger.records import Correction
 from wattmill.ledger.registry import Registry
+from wattmill.ledger.retention.reading import require_request
 from wattmill.ledger.store import Store
 from wattmill.tariff.rating import rate
 
@@ -57,7 +58,8 @@ def correct_request(
 ) -> CorrectionRow:
     """Add tokens (or, negative, take them off) to a request; without ``meters``, take all of it back.
 
-    ``UsageError`` for a request that is not charged, and when a meter would fall below zero.
+    ``UsageError`` for a request that is not charged, and when a meter would fall below zero; ``LedgerError`` for one
+    whose details are retired.
     """
     row = _require_charged(connection, request)
     counted = _counted(connection, row)
@@ -135,6 +137,7 @@ def _require_charged(connection: Connection, request: int) -> Any:
     table = schema.request
     row = connection.execute(select(table).where(table.c.id == request)).first()
     if row is None:
+        require_request(connection, request)
         raise UsageError(
             f"there is no request {request} in the books", hint="look it up in a usage export"
         )

@@ -14,7 +14,9 @@ from wattmill.ledger import schema
 from wattmill.ledger.accounts import AccountsState
 from wattmill.ledger.billing.archive import covered, live_documents
 from wattmill.ledger.billing.credit import Credit, standing
-from wattmill.ledger.periods import month_at, month_named
+from wattmill.ledger.periods import Month, month_at, month_named
+from wattmill.ledger.retention.reading import amount_of
+from wattmill.ledger.retention.tables import retired_usage
 from wattmill.ledger.schema import LIMB, QUARTER_US
 
 ROW = schema.request.c
@@ -100,4 +102,18 @@ def _late_pusd(connection: Connection, tenant: Tenant, month: str, bound: int) -
             ROW.held_us < round(period.end_s * 1e6),
         )
     ).one()
-    return int(found[0]) * LIMB + int(found[1])
+    retired = _late_retired_pusd(connection, tenant.name, period, bound)
+    return int(found[0]) * LIMB + int(found[1]) + retired
+
+
+def _late_retired_pusd(connection: Connection, tenant: str, month: Month, bound: int) -> int:
+    """The same of requests whose rows are gone: the invoice that had them may have been taken back."""
+    row = retired_usage.c
+    start, end = (round(at_s * 1e6) // QUARTER_US for at_s in (month.start_s, month.end_s))
+    found = connection.execute(
+        select(retired_usage).where(
+            *(row.tenant == tenant, row.state == "charged", row.covered_by > bound),
+            *(row.quarter >= start, row.quarter < end),
+        )
+    )
+    return sum(amount_of(one) for one in found)

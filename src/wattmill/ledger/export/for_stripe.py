@@ -1,4 +1,4 @@
-"""A final invoice as messages for Stripe: whole numbers of Stripe's units, fixed when the invoice is issued.
+"""A final invoice, or a credit note on one, as messages for Stripe: in whole units of Stripe, fixed when it is issued.
 
 What the customer pays there is what our document says: taxes and the credit that was drawn are items of their own, so
 that nobody computes or rounds anything again. Names, addresses and mail addresses are not in the message, because they
@@ -8,6 +8,8 @@ can be erased; whoever delivers asks for them.
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
+
+import msgspec
 
 from wattmill.core.errors import LedgerError
 from wattmill.ledger.billing.documents import Document, Line
@@ -54,6 +56,21 @@ def invoice_messages(document: Document) -> tuple[Message, ...]:
         return ()
     customer = customer_message(document.tenant)
     return customer, message_of(DESTINATION, _invoice(document), after=customer.id)
+
+
+def credit_note_messages(note: Document, invoice: Document) -> tuple[Message, ...]:
+    """What a final credit note takes back of an invoice that Stripe was told of; a void is one over all of it."""
+    told = invoice_messages(msgspec.structs.replace(invoice, status="final"))
+    if not told or note.total_minor >= 0:
+        return ()
+    body = {
+        "kind": "credit_note",
+        "number": note.number,
+        "invoice": invoice.number,
+        "amount": stripe_amount(-note.total_minor, note.currency, note.exponent),
+        "chain_hash": note.chain_hash,
+    }
+    return (message_of(DESTINATION, body, after=told[-1].id),)
 
 
 def _invoice(document: Document) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from wattmill.core.money import pusd_to_usd
 from wattmill.core.records import METERS, Price
 from wattmill.ledger import schema
 from wattmill.ledger.periods import Month
+from wattmill.ledger.retention.reading import require_details
 from wattmill.ledger.store import Store
 
 COLUMNS = (
@@ -32,9 +33,10 @@ AT_ONCE = 5000
 def usage_lines(
     store: Store, tenant: str, month: Month, prices: Mapping[int, Price]
 ) -> Iterator[str]:
-    """CSV, line by line, of one consistent view of the books."""
-    yield _line(COLUMNS)
+    """CSV, line by line, of one consistent view of the books; ``LedgerError`` when some rows of it are retired."""
     with store.reading() as connection:
+        require_details(connection, *_bounds(month), tenant)
+        yield _line(COLUMNS)
         for kind, statement in _statements(tenant, month):
             streamed = statement.execution_options(yield_per=AT_ONCE)
             for row in connection.execute(streamed):
@@ -42,11 +44,15 @@ def usage_lines(
 
 
 def _statements(tenant: str, month: Month) -> Iterable[tuple[str, Select[Any]]]:
-    bounds = round(month.start_s * 1e6), round(month.end_s * 1e6)
+    bounds = _bounds(month)
     yield "own", _own(tenant, *bounds)
     yield "correction", _corrections(tenant, *bounds)
     yield "resold", _resold(tenant, *bounds)
     yield "correction", _resold_corrections(tenant, *bounds)
+
+
+def _bounds(month: Month) -> tuple[int, int]:
+    return round(month.start_s * 1e6), round(month.end_s * 1e6)
 
 
 def _own(tenant: str, start_us: int, end_us: int) -> Select[Any]:
