@@ -124,6 +124,15 @@ def tenant_name(name: str) -> str:
     return name
 
 
+def require_country(code: str | None) -> str | None:
+    """A country as two capital letters."""
+    import re
+
+    if code is not None and not re.fullmatch("[A-Z]{2}", code):
+        raise UsageError(f"{code!r} is not a country by ISO 3166", hint="for example DE")
+    return code
+
+
 def require_timezone(name: str) -> str:
     """A time zone that there is."""
     from zoneinfo import ZoneInfo

@@ -11,6 +11,7 @@ from wattmill.commands.common import (
     Json,
     Rpm,
     call_and_show,
+    require_country,
     require_timezone,
     say,
     tenant_name,
@@ -96,6 +97,54 @@ def tenants_set(
         lambda row: f"Tenant {row['name']} is set.",
         name=name,
         **values,
+    )
+
+
+@tenants_app.command("identify")
+def tenants_identify(
+    name: str,
+    address: Annotated[
+        list[str] | None, typer.Option("--address", help="A line of it; repeatable.")
+    ] = None,
+    tax_id: Annotated[str, typer.Option("--tax-id")] = "",
+    email: Annotated[str, typer.Option("--email")] = "",
+    country: Annotated[str | None, typer.Option("--country", help="By ISO 3166: DE.")] = None,
+    data: Data = DATA,
+    as_json: Json = False,
+) -> None:
+    """Who stands on the invoices of a tenant that is not in the factory file, and where it is taxed."""
+    call_and_show(
+        data,
+        as_json,
+        "identify",
+        lambda _: f"{name} is written down, for its next invoices.",
+        tenant=name,
+        address=address or [],
+        tax_id=tax_id,
+        email=email,
+        country=require_country(country),
+    )
+
+
+@tenants_app.command("erase")
+def tenants_erase(
+    name: str,
+    documents: Annotated[
+        bool, typer.Option("--documents", help="Also on documents that were issued to it.")
+    ] = False,
+    data: Data = DATA,
+    as_json: Json = False,
+) -> None:
+    """Forget who a tenant is. What it used and was billed stays in the books."""
+    call_and_show(
+        data,
+        as_json,
+        "erase_identity",
+        lambda count: (
+            f"Who {name} is is erased" + (f", on {count} documents, too." if count else ".")
+        ),
+        tenant=name,
+        documents=documents,
     )
 
 

@@ -210,6 +210,7 @@ tenant_identity = Table(
     Column("address", Text, nullable=False),
     Column("tax_id", Text, nullable=False),
     Column("email", Text, nullable=False),
+    Column("country", Text),
 )
 
 key = Table(

@@ -23,11 +23,13 @@ from wattmill.ledger.alerts import Standing
 from wattmill.ledger.billing.prepaid import live_grants
 from wattmill.ledger.chain import tail
 from wattmill.ledger.engines import Reading, add_reading
+from wattmill.ledger.identities import enter_identity, erase_identity
 from wattmill.ledger.loader import Loader
 from wattmill.ledger.outbox import Message, Note
 from wattmill.ledger.registry import KeyRow, NewKey, Registry, TenantRow
 from wattmill.ledger.snapshot import Snapshot, read_snapshot, write_snapshot
 from wattmill.ledger.store import Store
+from wattmill.ledger.usage import Identity
 from wattmill.ledger.watch import Percents, standings
 from wattmill.web import energy
 from wattmill.web.billing import Billing
@@ -129,6 +131,20 @@ class Books(Billing):
             row = self.registry.set_tenant(name, **values)
         self.publish()
         return row
+
+    def identify(
+        self, tenant: str, address: list[str], tax_id: str, email: str, country: str | None
+    ) -> Identity:
+        """Who a tenant that was made by a command is, for its next invoices."""
+        who = Identity(tuple(address), tax_id, email)
+        with self._lock, self.store.transaction() as connection:
+            enter_identity(connection, tenant, who, country)
+        return who
+
+    def erase_identity(self, tenant: str, documents: bool = False) -> int:
+        """Forget who a tenant is; on how many documents, too."""
+        with self._lock, self.store.transaction() as connection:
+            return erase_identity(connection, tenant, documents=documents)
 
     def balances(self) -> list[dict[str, Any]]:
         """What each tenant may spend in its current month, has spent and has reserved, in pUSD."""

@@ -20,8 +20,10 @@ OPERATIONS = (
     "create_key",
     "create_session_key",
     "create_tenant",
+    "erase_identity",
     "credit_invoice",
     "grant_credit",
+    "identify",
     "import_energy",
     "issue_invoices",
     "list_accounts",
@@ -50,11 +52,14 @@ OPERATIONS = (
 """The methods of ``Books`` that may be called from outside its process."""
 
 TIMEOUT_S = 60.0
+LONG_TIMEOUT_S = 3600.0
+LONG = {"backup", "catch_up", "import_energy", "issue_invoices", "load_factory", "reprice"}
+"""What may have a month of millions of requests to read."""
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("wattmill", timeout=TIMEOUT_S)
+    def __init__(self, path: str, timeout_s: float) -> None:
+        super().__init__("wattmill", timeout=timeout_s)
         self._path = path
 
     def connect(self) -> None:
@@ -85,7 +90,8 @@ def is_running(data: Path) -> bool:
 
 
 def _call_running(data: Path, operation: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
-    connection = _UnixConnection(str(data / CONTROL_SOCKET))
+    timeout_s = LONG_TIMEOUT_S if operation in LONG else TIMEOUT_S
+    connection = _UnixConnection(str(data / CONTROL_SOCKET), timeout_s)
     try:
         connection.request(
             "POST",

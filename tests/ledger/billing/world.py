@@ -90,7 +90,9 @@ class World:
         country: str | None = None,
     ) -> None:
         """A tenant; untaxed, because the seller names no country, unless a tax is given."""
-        self._tenants[name] = SimpleNamespace(name=name, plan=plan, timezone=timezone)
+        self._tenants[name] = SimpleNamespace(
+            name=name, plan=plan, timezone=timezone, parent=parent
+        )
         self._specs[name] = Tenant(name, plan, reseller=parent, tax=tax, country=country)
 
     def tenants(self) -> list[Any]:

@@ -11,6 +11,7 @@ from wattmill.catalog.factory import Factory, Seller, parse_factory
 from wattmill.catalog.names import nearest
 from wattmill.core.errors import FactoryError, UsageError
 from wattmill.ledger import schema
+from wattmill.ledger.identities import country_of
 from wattmill.ledger.registry import Registry, TenantRow
 from wattmill.ledger.store import Store
 from wattmill.ledger.usage import Identity, identity
@@ -45,9 +46,9 @@ def parties_of(store: Store, registry: Registry, tenant: str) -> Parties:
     row = require_tenant(registry, tenant)
     factory = registry.factory()
     spec = written(store, factory, tenant)
-    issuer = spec.reseller if spec else None
+    issuer = row.parent
     seller = factory.seller if issuer is None else _reseller(store, factory, issuer)
-    country = spec.country if spec else None
+    country = spec.country if spec else _country(store, tenant)
     own = spec.tax if spec else None
     return Parties(
         tenant=tenant,
@@ -73,9 +74,12 @@ def require_tenant(registry: Registry, name: str) -> TenantRow:
 
 def resellers_of(store: Store, registry: Registry) -> dict[str, str | None]:
     """Every tenant and the reseller above it."""
-    factory = registry.factory()
-    specs = {row.name: written(store, factory, row.name) for row in registry.tenants()}
-    return {name: spec.reseller if spec else None for name, spec in specs.items()}
+    return {row.name: row.parent for row in registry.tenants()}
+
+
+def _country(store: Store, tenant: str) -> str | None:
+    with store.reading() as connection:
+        return country_of(connection, tenant)
 
 
 def written(store: Store, factory: Factory, tenant: str) -> catalog_factory.Tenant | None:
@@ -111,7 +115,7 @@ def _reseller(store: Store, factory: Factory, name: str) -> Seller:
         address=about.address,
         tax_id=about.tax_id,
         email=about.email,
-        country=spec.country if spec else None,
+        country=spec.country if spec else _country(store, name),
         tax=None,
         bank=(),
         collect_with=None,

@@ -139,6 +139,7 @@ def _create_tables(connection: Connection) -> None:
     prepaid = Column("prepaid", Boolean, nullable=False, server_default=false())
     op.add_column("tenant", prepaid)
     op.add_column("key", Column("budget_uusd", BigInteger))
+    op.add_column("tenant_identity", Column("country", Text))
     tables.metadata.create_all(connection)
     for statement in tables.append_only_triggers(connection.dialect.name):
         connection.exec_driver_sql(statement)
