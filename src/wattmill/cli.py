@@ -10,9 +10,23 @@ import typer
 
 from wattmill import __version__
 from wattmill.commands.billing import corrections_app, credit_app, invoices_app, payments_app
-from wattmill.commands.common import DATA, Data, Json, Month, OneTenant, show, show_document
+from wattmill.commands.buy import buy
+from wattmill.commands.common import (
+    DATA,
+    Data,
+    FactoryFile,
+    Html,
+    Json,
+    Month,
+    OneTenant,
+    factory_path,
+    show,
+    show_document,
+)
 from wattmill.commands.doctor import doctor
 from wattmill.commands.exports import export_app, outbox_app, recompute
+from wattmill.commands.finance import finance
+from wattmill.commands.retire import retire
 from wattmill.commands.tenants import budgets_app, keys_app, tenants_app
 from wattmill.core.errors import UsageError
 from wattmill.start import answer, guarded, is_question, say
@@ -42,11 +56,6 @@ energy_app = typer.Typer(help="What meters of pools counted.", no_args_is_help=T
 app.add_typer(energy_app, name="energy")
 import_app = typer.Typer(help="Read what is yours into your catalog file.", no_args_is_help=True)
 app.add_typer(import_app, name="import")
-
-FactoryFile = Annotated[
-    Path | None,
-    typer.Argument(metavar="FACTORY.toml", help="Default: ./factory.toml, else the first example."),
-]
 
 
 def main() -> NoReturn:
@@ -109,7 +118,7 @@ def up(
     from wattmill.catalog.factory import load_factory
     from wattmill.web.supervisor import Supervisor
 
-    path = _factory_of_model(model, data) if model else _factory_path(factory)
+    path = _factory_of_model(model, data) if model else factory_path(factory)
     loaded = load_factory(path)
     supervisor = Supervisor(loaded, _text(path), data.resolve(), say, record, gateways)
     try:
@@ -127,13 +136,6 @@ def up(
 def _text(path: Path) -> str:
     """A factory file's text as its reader takes it: UTF-8, with or without a byte order mark."""
     return path.read_text("utf-8-sig")
-
-
-def _factory_path(given: Path | None) -> Path:
-    if given is not None:
-        return given
-    here = Path("factory.toml")
-    return here if here.exists() else Path(__file__).parent / "demo" / "factory.toml"
 
 
 def _factory_of_model(model: Path, data: Path) -> Path:
@@ -188,7 +190,7 @@ def reload(factory: FactoryFile = None, data: Data = DATA, as_json: Json = False
     from wattmill.web.control import call
     from wattmill.web.text import reload_text
 
-    path = _factory_path(factory)
+    path = factory_path(factory)
     load_factory(path)
     result = call(data, "load_factory", path=str(path.resolve()), text=_text(path))
     show(result, as_json, lambda: reload_text(str(path), result))
@@ -238,6 +240,7 @@ def restore(copy: Path, data: Data = DATA, as_json: Json = False) -> None:
 
 
 app.command("doctor")(doctor)
+app.command("retire")(retire)
 
 
 # --- plan and bill --------------------------------------------------------------------------------------------------
@@ -263,7 +266,7 @@ def plan(
     from wattmill.plan.text import render
 
     report = plan_factory(
-        load_factory(_factory_path(factory)),
+        load_factory(factory_path(factory)),
         date.today(),
         load_frac=load,
         context_tokens=context,
@@ -289,7 +292,6 @@ Pue = Annotated[float, typer.Option("--pue", help="Power at the meter over the m
 LifeMonths = Annotated[int, typer.Option("--life-months", help="Of hardware that is bought.")]
 MeanLoad = Annotated[float, typer.Option("--load", help="Mean share of the peak, for money.")]
 Pay = Annotated[str, typer.Option("--pay", help="own, rent or cheaper.")]
-Html = Annotated[Path | None, typer.Option("--html", help="Write pictures to this file.")]
 
 
 @app.command()
@@ -403,6 +405,10 @@ def size(
         say(f"{html} is written")
     if study.report.miss is not None:
         raise typer.Exit(1)
+
+
+app.command("finance")(finance)
+app.command("buy")(buy)
 
 
 @app.command()

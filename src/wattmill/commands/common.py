@@ -32,7 +32,20 @@ OneTenant = Annotated[
     str | None, typer.Argument(metavar="[TENANT]", help="Default: all.", show_default=False)
 ]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept with the entry.")]
+FactoryFile = Annotated[
+    Path | None,
+    typer.Argument(metavar="FACTORY.toml", help="Default: ./factory.toml, else the first example."),
+]
+Html = Annotated[Path | None, typer.Option("--html", help="Write pictures to this file.")]
 DATA = Path(".wattmill")
+
+
+def factory_path(given: Path | None) -> Path:
+    """The factory file that a command is about."""
+    if given is not None:
+        return given
+    here = Path("factory.toml")
+    return here if here.exists() else Path(__file__).parents[1] / "demo" / "factory.toml"
 
 
 def show(data: Any, as_json: bool, text: Callable[[], Any]) -> None:

@@ -15,6 +15,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, insert, select
 
 from wattmill.ledger import schema
+from wattmill.ledger.retention.reading import Ranges, retired_blocks
 
 REQUESTS, RECORD = "requests", "record"
 GENESIS = bytes(32)
@@ -105,28 +106,30 @@ def append_record(connection: Connection, record: Struct, recorded_us: int) -> i
 
 
 def verify(connection: Connection) -> Iterator[Fault]:
-    """Go along the chain and hold every block against its content. One pass, memory for one block."""
-    resale = schema.resale.c
+    """Go along the chain and hold every block against its content. One pass, memory for one block.
+
+    Of a block whose details are retired only hash and digest are left, and no row of it may be.
+    """
+    record = schema.record.c
     tables = {
-        "request": _Rows(connection, REQUEST_COLUMNS, schema.request.c.block, schema.request.c.id),
-        "resale": _Rows(connection, RESALE_COLUMNS, resale.block, resale.request, resale.hop),
-        "record": _Rows(
-            connection, (schema.record.c.kind, schema.record.c.body), schema.record.c.block
-        ),
+        "request": Rows.of_requests(connection),
+        "resale": Rows.of_resales(connection),
+        "record": Rows(connection, (record.kind, record.body), record.block),
     }
+    gone = retired_blocks(connection)
     last = Tail(0, 0, GENESIS)
     blocks = select(schema.block).order_by(schema.block.c.number)
     for block in connection.execute(blocks.execution_options(yield_per=1000)):
-        yield from _faults(last, block, *(rows.of(block.number) for rows in tables.values()))
+        content = [rows.of(block.number) for rows in tables.values()]
+        yield from _link_faults(last, block)
+        yield from _content_faults(block, gone, *content)
         last = Tail(block.number, block.recorded_us, block.hash)
     for table, rows in tables.items():
         if rows.are_left:
             yield Fault(table, f"rows behind block {last.number}, the last one, belong to no block")
 
 
-def _faults(
-    last: Tail, block: Any, requests: list[Any], resales: list[Any], records: list[Any]
-) -> Iterator[Fault]:
+def _link_faults(last: Tail, block: Any) -> Iterator[Fault]:
     place = f"block {block.number}"
     if block.number != last.number + 1:
         yield Fault(place, f"it follows block {last.number}: one in between is missing")
@@ -135,6 +138,16 @@ def _faults(
     expected = block_hash(last.hash, block.number, block.recorded_us, block.kind, block.digest)
     if expected != block.hash:
         yield Fault(place, "its hash does not follow from the block before it")
+
+
+def _content_faults(
+    block: Any, gone: Ranges, requests: list[Any], resales: list[Any], records: list[Any]
+) -> Iterator[Fault]:
+    place = f"block {block.number}"
+    if block.kind == REQUESTS and block.number in gone:
+        if left := len(requests) + len(records):
+            yield Fault(place, f"its details are retired, and it has {left} rows")
+        return
     if block.kind == REQUESTS:
         digest, rows = digest_of_requests(requests, resales), len(requests) + len(records)
     else:
@@ -156,15 +169,36 @@ def _kind_of(body: bytes) -> str | None:
         return None
 
 
-class _Rows:
-    """Rows of a table, asked for block by block in rising order."""
+class Rows:
+    """Rows of a table, asked for block by block in rising order; of blocks ``first`` to ``last``, or of all."""
 
     def __init__(
-        self, connection: Connection, columns: Sequence[Any], block: Any, *order: Any
+        self,
+        connection: Connection,
+        columns: Sequence[Any],
+        block: Any,
+        *order: Any,
+        first: int = 0,
+        last: int | None = None,
     ) -> None:
-        statement = select(block, *columns).order_by(block, *order)
+        statement = select(block, *columns).where(block >= first).order_by(block, *order)
+        if last is not None:
+            statement = statement.where(block <= last)
         self._rows = iter(connection.execute(statement.execution_options(yield_per=5000)))
         self._next = next(self._rows, None)
+
+    @classmethod
+    def of_requests(cls, connection: Connection, first: int = 0, last: int | None = None) -> "Rows":
+        """As ``digest_of_requests`` wants them."""
+        row = schema.request.c
+        return cls(connection, REQUEST_COLUMNS, row.block, row.id, first=first, last=last)
+
+    @classmethod
+    def of_resales(cls, connection: Connection, first: int = 0, last: int | None = None) -> "Rows":
+        """The same of what resellers pay."""
+        hop = schema.resale.c
+        order = (hop.block, hop.request, hop.hop)
+        return cls(connection, RESALE_COLUMNS, *order, first=first, last=last)
 
     @property
     def are_left(self) -> bool:

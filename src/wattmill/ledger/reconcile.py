@@ -21,6 +21,8 @@ from msgspec import Struct
 from sqlalchemy import Connection, func, or_, select
 
 from wattmill.ledger import schema
+from wattmill.ledger.retention.reading import has_retired, retired_error
+from wattmill.ledger.retention.tables import retired_work
 from wattmill.ledger.store import Store
 
 
@@ -124,7 +126,45 @@ def work_of(store: Store, pool: str, start_s: float = 0.0) -> list[Work]:
 
 
 def work_seen(connection: Connection, pool: str, start_us: int, end_us: int) -> list[Work]:
-    """The same of requests whose hold is in ``[start_us, end_us)``, on a connection."""
+    """The same of requests whose hold is in ``[start_us, end_us)``, on a connection.
+
+    ``LedgerError`` when some of them are retired and no reading of the engine was at these instants.
+    """
+    found = [
+        *_kept(connection, pool, start_us, end_us),
+        *_retired(connection, pool, start_us, end_us),
+    ]
+    return _merged(found)
+
+
+def _merged(found: Iterable[Work]) -> list[Work]:
+    alike: dict[tuple[bool, str, str], Work] = {}
+    for one in found:
+        key = (one.settled, one.note, one.source)
+        before = alike.get(key, Work(*key, 0, Tokens()))
+        alike[key] = Work(*key, before.requests + one.requests, before.tokens + one.tokens)
+    return [work for _, work in sorted(alike.items())]
+
+
+def _retired(connection: Connection, pool: str, start_us: int, end_us: int) -> list[Work]:
+    row, reading = retired_work.c, schema.engine_reading.c
+    if not has_retired(connection, start_us, end_us):
+        return []
+    readings = select(reading.at_us).where(reading.pool == pool)
+    if not {start_us, end_us} <= set(connection.execute(readings).scalars()):
+        raise retired_error(f"pool {pool}, between two instants of which one has no reading")
+    wanted = (row.pool == pool, row.after_us >= start_us, row.after_us < end_us)
+    return [
+        Work(
+            bool(one.settled),
+            *(one.note, one.source, int(one.requests)),
+            Tokens(int(one.input_uncached), int(one.input_cached), int(one.output)),
+        )
+        for one in connection.execute(select(retired_work).where(*wanted))
+    ]
+
+
+def _kept(connection: Connection, pool: str, start_us: int, end_us: int) -> list[Work]:
     row = schema.request.c
     settled = (row.state != "void").label("settled")
     note = func.coalesce(row.outcome, row.reason).label("note")
@@ -139,7 +179,6 @@ def work_seen(connection: Connection, pool: str, start_us: int, end_us: int) -> 
             row.held_us < end_us,
         )
         .group_by(settled, note, row.source)
-        .order_by(settled, note, row.source)
     )
     return [
         Work(bool(is_settled), note, source, requests, Tokens(*map(int, tokens)))

@@ -123,6 +123,42 @@ class DebtWrittenOff(Struct, frozen=True, kw_only=True, tag="debt_written_off"):
     reason: str
 
 
+class TenantSum(Struct, frozen=True, kw_only=True):
+    """What a tenant's requests of one state add up to; ``meters`` in the order of ``METERS``."""
+
+    tenant: str
+    state: str
+    requests: int
+    meters: tuple[int, ...]
+    amount_pusd: int
+    absorbed_pusd: int
+
+
+class BlockRange(Struct, frozen=True, kw_only=True):
+    """Blocks of requests from ``first`` to ``last``; ``hash`` is that of the last, in hex."""
+
+    first: int
+    last: int
+    hash: str
+
+
+class DetailsRetired(Struct, frozen=True, kw_only=True, tag="details_retired"):
+    """The rows of these blocks' requests are gone. Each was held against its block's digest before it went.
+
+    ``before`` is the month before which they were held, ``requests`` how many there were, ``resales`` how many rows of
+    ``resale`` there were of them. ``sums_sha256`` is over what is kept of them (``retention.tables``), in hex.
+    """
+
+    before: str
+    blocks: tuple[BlockRange, ...]
+    requests: int
+    resales: int
+    sums: tuple[TenantSum, ...]
+    sums_sha256: str
+    retired_us: int
+    by: str
+
+
 Record = (
     RatePlanRecorded
     | Correction
@@ -133,6 +169,7 @@ Record = (
     | PaymentReceived
     | PaymentReturned
     | DebtWrittenOff
+    | DetailsRetired
 )
 
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)

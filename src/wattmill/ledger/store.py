@@ -20,6 +20,7 @@ from wattmill.ledger.accounts import AccountsState, Finished, decode_state, enco
 from wattmill.ledger.location import DATABASE as DATABASE
 from wattmill.ledger.location import DATABASE_URL, database_url, open_database, remember
 from wattmill.ledger.locks import BUSY, BUSY_HINT, LOCK, take_lock
+from wattmill.ledger.retention.reading import first_retired
 from wattmill.ledger.rows import (
     QUARTER_FIELDS,
     QUARTER_KEY,
@@ -217,6 +218,8 @@ class Store:
         self, connection: Connection, finished: Sequence[Finished], recorded_us: int
     ) -> None:
         rows, resales = rows_of(finished)
+        if (again := first_retired(connection, [row[0] for row in rows])) is not None:
+            raise self._twice(f"request {again:#x} is retired")
         digest = chain.digest_of_requests(rows, resales)
         block = chain.append_block(connection, chain.REQUESTS, len(rows), digest, recorded_us)
         try:
@@ -224,11 +227,14 @@ class Store:
             self._insert(connection, "resale", RESALE_FIELDS, resales, block)
             self._add_to_quarters(connection, rows, block)
         except (IntegrityError, self._driver.IntegrityError) as error:
-            raise LedgerError(
-                f"a request is in the books already: {getattr(error, 'orig', error)}",
-                place=str(self.directory),
-                hint="the journal and the database do not belong together: restore both from one backup",
-            ) from error
+            raise self._twice(getattr(error, "orig", error)) from error
+
+    def _twice(self, why: object) -> LedgerError:
+        return LedgerError(
+            f"a request is in the books already: {why}",
+            place=str(self.directory),
+            hint="the journal and the database do not belong together: restore both from one backup",
+        )
 
     def _insert(
         self,
@@ -283,6 +289,22 @@ class Store:
         keys = [column.name for column in table.primary_key]
         rest = {name: value for name, value in values.items() if name not in keys}
         connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest))
+
+    # --- retention ---------------------------------------------------------------------------------------------------
+
+    def overwrite_deleted(self, connection: Connection) -> None:
+        """From now on nothing can be read in the file of what this connection deletes."""
+        if self.dialect == "sqlite":
+            connection.exec_driver_sql("PRAGMA secure_delete=ON").close()
+
+    def clean(self) -> None:
+        """Take deleted rows out of what the database keeps beside its tables: the log, and pages that wait."""
+        with self._answering(), self._engine.connect() as connection:
+            connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+            if self.dialect == "sqlite":
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").close()
+            else:
+                connection.exec_driver_sql("VACUUM request, resale")
 
     # --- backup ------------------------------------------------------------------------------------------------------
 

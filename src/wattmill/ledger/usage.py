@@ -9,6 +9,7 @@ the number of requests; what they knew at an earlier block, from the requests th
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, Select, func, literal, select
 
@@ -16,6 +17,12 @@ from wattmill.core.records import METERS, UsageSource
 from wattmill.ledger import schema
 from wattmill.ledger.accounts import State
 from wattmill.ledger.entries import Settle
+from wattmill.ledger.retention.reading import (
+    absorbed_of,
+    amount_of,
+    meters_of,
+    retired_usage_rows,
+)
 from wattmill.ledger.schema import LIMB, MONEY_LIMBS, QUARTER_US
 from wattmill.ledger.store import Store
 
@@ -65,6 +72,7 @@ def usage(
     """Requests that are over and whose hold lies in ``[start_s, end_s)``, grouped; of one tenant, or of all.
 
     With ``up_to_block`` as the books knew it then. One transaction, so one consistent view of the books.
+    ``LedgerError`` for an instant or a block that cuts through requests whose details are retired.
     """
     with store.reading() as connection:
         return usage_seen(connection, start_s, end_s, tenant, up_to_block)
@@ -81,9 +89,12 @@ def usage_seen(
     bounds = round(start_s * 1e6), round(end_s * 1e6), tenant, up_to_block
     by_quarter = up_to_block is None and not any(bound % QUARTER_US for bound in bounds[:2])
     statement = _quarters(*bounds[:3]) if by_quarter else _requests(*bounds)
-    requests = connection.execute(statement)
+    requests = [_group(row) for row in connection.execute(statement)]
+    if not by_quarter:
+        retired = retired_usage_rows(connection, *bounds)
+        requests = merged([*requests, *map(_retired_group, retired)])
     corrections = connection.execute(_corrections(*bounds))
-    return sorted([*map(_group, requests), *map(_group, corrections)], key=_order)
+    return sorted([*requests, *map(_group, corrections)], key=_order)
 
 
 def pending(store: Store, start_s: float, end_s: float, tenant: str | None = None) -> list[Settle]:
@@ -172,6 +183,42 @@ def _wanted(
     if up_to_block is not None:
         wanted.append(row.block <= up_to_block)
     return wanted
+
+
+def merged(groups: Iterable[UsageGroup]) -> list[UsageGroup]:
+    """Groups of requests that are alike as one."""
+    found: dict[tuple[str, str, str, int, str, str], UsageGroup] = {}
+    for group in groups:
+        key = _order(group)
+        found[key] = _added(found[key], group) if key in found else group
+    return list(found.values())
+
+
+def _added(one: UsageGroup, other: UsageGroup) -> UsageGroup:
+    return msgspec.structs.replace(
+        one,
+        requests=one.requests + other.requests,
+        first_held_us=min(one.first_held_us, other.first_held_us),
+        meters=tuple(map(sum, zip(one.meters, other.meters, strict=True))),
+        amount_pusd=one.amount_pusd + other.amount_pusd,
+        absorbed_pusd=one.absorbed_pusd + other.absorbed_pusd,
+    )
+
+
+def _retired_group(row: Any) -> UsageGroup:
+    return UsageGroup(
+        tenant=row.tenant,
+        model=row.model,
+        pool=row.pool or None,
+        price=row.price or None,
+        source=row.source,
+        state=row.state,
+        requests=int(row.requests),
+        first_held_us=row.first_held_us,
+        meters=meters_of(row),
+        amount_pusd=amount_of(row),
+        absorbed_pusd=absorbed_of(row),
+    )
 
 
 def _order(group: UsageGroup) -> tuple[str, str, str, int, str, str]:

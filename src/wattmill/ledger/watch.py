@@ -109,8 +109,8 @@ class SpikeWatch:
         return sum(group.amount_pusd for group in groups if group.state == "charged")
 
     def _begins_s(self, tenant: str) -> float | None:
-        row = schema.request.c
-        first = select(func.min(row.held_us)).where(row.tenant == tenant)
+        row = schema.usage_quarter.c
+        first = select(func.min(row.first_held_us)).where(row.tenant == tenant)
         with self._store.reading() as connection:
             first_us = connection.execute(first).scalar()
         return None if first_us is None else first_us / 1e6

@@ -27,6 +27,8 @@ from wattmill.ledger.identities import enter_identity, erase_identity
 from wattmill.ledger.loader import Loader
 from wattmill.ledger.outbox import Message, Note
 from wattmill.ledger.registry import KeyRow, NewKey, Registry, TenantRow
+from wattmill.ledger.retention import retiring
+from wattmill.ledger.retention.retiring import Retired
 from wattmill.ledger.snapshot import Snapshot, read_snapshot, write_snapshot
 from wattmill.ledger.store import Store
 from wattmill.ledger.usage import Identity
@@ -34,6 +36,7 @@ from wattmill.ledger.watch import Percents, standings
 from wattmill.web import energy
 from wattmill.web.billing import Billing
 from wattmill.web.pools import is_embedded, roster_models, roster_pools
+from wattmill.web.retention import wish
 
 SESSION_LABEL = "session"
 GATEWAY_TIMEOUT_S = 10.0
@@ -259,6 +262,17 @@ class Books(Billing):
         self.catch_up()
         self.store.backup(Path(path))
         return {"path": path, "bytes": Path(path).stat().st_size}
+
+    def retire_details(self, before: str | None, by: str, after_block: int = 0) -> Retired:
+        """Drop the rows of invoiced requests of before a month; some at a time, others wait meanwhile."""
+        self.catch_up()
+        with self._lock:
+            found = retiring.retire(
+                self.store, wish(self.store, self.registry, before, after_block), by
+            )
+            if found.records and found.next_block is None:
+                self.store.clean()
+            return found
 
     # --- energy readings ---------------------------------------------------------------------------------------------
 

@@ -39,6 +39,7 @@ OPERATIONS = (
     "read_engines",
     "remove_energy",
     "reprice",
+    "retire_details",
     "retry_message",
     "return_payment",
     "revoke_key",

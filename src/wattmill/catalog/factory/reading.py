@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from wattmill.catalog.factory import tables
+from wattmill.catalog.factory import choice_tables, money_tables, tables
+from wattmill.catalog.factory.choices import Offer
 from wattmill.catalog.factory.rate_plans import (
     PLAN_KEYS,
     Draft,
@@ -28,13 +29,16 @@ from wattmill.catalog.factory.records import (
     Site,
     Tenant,
 )
-from wattmill.catalog.factory.source import Source
+from wattmill.catalog.factory.source import Source, keys_given
 from wattmill.catalog.factory.table import Table
 from wattmill.core.errors import FactoryError
 
 T = TypeVar("T")
 
-KINDS = ("site", "seller", "serve", "alerts", "pool", "model", "rate_plan", "tenant")
+KINDS = (
+    *("site", "seller", "serve", "alerts", "pool", "model", "rate_plan", "tenant"),
+    *("finance", "capex", "loan", "lease", "demand", "offer", "candidate", "change"),
+)
 
 
 def load_factory(path: Path) -> Factory:
@@ -82,7 +86,38 @@ class _Reader:
         tenants, own = self.tenants({draft.name: draft for draft in drafts}, names, pools)
         alerts = self.alerts()
         rate_plans = (*plans, *own)
-        return Factory(self.path, site, seller, serve, pools, models, rate_plans, tenants, alerts)
+        served = Factory(self.path, site, seller, serve, pools, models, rate_plans, tenants, alerts)
+        return self.with_money(served)
+
+    def with_money(self, served: Factory) -> Factory:
+        """The same with what the file says about money over time."""
+        pools = {pool.name for pool in served.pools}
+        keys = tables.KEYS
+        return replace(
+            served,
+            finance=money_tables.finance(self.one("finance", keys["[finance]"])),
+            capexes=self.each("capex", keys["[[capex]]"], money_tables.capex),
+            loans=self.each("loan", keys["[[loan]]"], money_tables.loan),
+            leases=self.each("lease", keys["[[lease]]"], lambda t: money_tables.lease(t, pools)),
+            demand=choice_tables.demand(self.one("demand", keys["[demand]"])),
+            offers=self.offers(),
+            candidates=self.each("candidate", keys["[[candidate]]"], choice_tables.candidate),
+            changes=self.each(
+                "change", keys["[[change]]"], lambda t: choice_tables.change(t, pools)
+            ),
+            given=frozenset(keys_given(self.source)),
+        )
+
+    def offers(self) -> tuple[Offer, ...]:
+        rows: list[tuple[Table, Offer]] = []
+
+        def read(t: Table) -> Offer:
+            rows.append((t, choice_tables.offer(t)))
+            return rows[-1][1]
+
+        found = self.each("offer", tables.KEYS["[[offer]]"], read)
+        choice_tables.check_parts(rows)
+        return found
 
     def some_pools(self) -> tuple[Pool, ...]:
         folder = self.path.parent

@@ -13,6 +13,8 @@ from typing import TypeVar
 
 import msgspec
 
+from wattmill.catalog.factory.choices import Candidate, Change, Demand, Offer
+from wattmill.catalog.factory.money import Capex, Finance, LeadTime, Lease, Loan, PowerContract
 from wattmill.catalog.names import nearest
 from wattmill.core.errors import FactoryError
 from wattmill.core.terms import Terms
@@ -36,7 +38,13 @@ DEMO = "demo"
 
 
 class Site(msgspec.Struct, frozen=True):
-    """Where the machines stand: power, its price, and what the place may draw."""
+    """Where the machines stand: power, its price, and what the place may draw.
+
+    `feed_v` is between phases. A rack draws `rack_kw` and weighs `rack_kg` at the most. `delivery` and
+    `cooling` are names of the catalog. None is for the study to choose, which says what it took.
+    `energised` is the day from which there is power. Rows of requests may go `keep_details_days` after
+    their month; None: never.
+    """
 
     name: str = "factory"
     power_usd_per_kwh: float = 0.12
@@ -45,6 +53,25 @@ class Site(msgspec.Struct, frozen=True):
     colo_usd_per_kw_month: float = 0.0
     timezone: str = "UTC"
     currency: str = "USD"
+    region: str | None = None
+    feed_v: float = 208.0
+    feed_phases: int = 3
+    power_factor: float = 0.95
+    rack_kw: float | None = None
+    rack_kg: float | None = None
+    floor_kg_per_m2: float | None = None
+    delivery: str | None = None
+    cooling: str | None = None
+    water_delta_k: float = 10.0
+    air_delta_k: float = 12.0
+    altitude_m: float = 0.0
+    carbon_g_per_kwh: float | None = None
+    facility_usd_per_mw: float | None = None
+    facility_life_months: int = 240
+    energised: date | None = None
+    power_contract: PowerContract | None = None
+    lead_time: tuple[LeadTime, ...] = ()
+    keep_details_days: int | None = None
 
 
 class Tax(msgspec.Struct, frozen=True):
@@ -192,7 +219,10 @@ class Tenant(msgspec.Struct, frozen=True):
 
 
 class Factory(msgspec.Struct, frozen=True):
-    """The whole file, checked: names are unique and every reference leads somewhere."""
+    """The whole file, checked: names are unique and every reference leads somewhere.
+
+    `given` are the keys that the file itself has, so that a study can tell them from defaults.
+    """
 
     path: Path
     site: Site
@@ -203,6 +233,19 @@ class Factory(msgspec.Struct, frozen=True):
     rate_plans: tuple[RatePlan, ...] = ()
     tenants: tuple[Tenant, ...] = ()
     alerts: Alerts | None = None
+    finance: Finance = Finance()
+    capexes: tuple[Capex, ...] = ()
+    loans: tuple[Loan, ...] = ()
+    leases: tuple[Lease, ...] = ()
+    demand: Demand = Demand()
+    offers: tuple[Offer, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+    changes: tuple[Change, ...] = ()
+    given: frozenset[str] = frozenset()
+
+    def says(self, *path: str) -> bool:
+        """Whether the file itself says this: `says("finance", "tax_frac")`, `says("loan", "bank", "usd")`."""
+        return ".".join(path) in self.given
 
     def pool(self, name: str) -> Pool:
         """The pool of that name, or a FactoryError with the nearest names."""

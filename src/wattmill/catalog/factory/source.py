@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from collections.abc import Iterator
+from typing import Any, NoReturn
 
 from wattmill.catalog.factory.toml import Key, lines_of, parse_toml
 from wattmill.core.errors import FactoryError
@@ -45,3 +46,19 @@ class Source:
         """Raise a FactoryError at the line of the nearest thing written that holds `at`."""
         found = (self.line_of[at[:n]] for n in range(len(at), 0, -1) if at[:n] in self.line_of)
         raise FactoryError(message, hint=hint, place=f"{self.place}:{next(found, 1)}")
+
+
+def keys_given(source: Source) -> Iterator[str]:
+    """What the text says, as `site.pue` and `pool.l40s.paid_usd`; a row of a list goes by its name."""
+    return _keys(source, source.values, ())
+
+
+def _keys(source: Source, values: dict[str, Any], at: tuple[str, ...]) -> Iterator[str]:
+    for key, value in values.items():
+        path = (*at, source.plain_key(key) or key)
+        yield ".".join(path)
+        rows = value if isinstance(value, list) else [value]
+        for row in (row for row in rows if isinstance(row, dict)):
+            name = row.get("name") or row.get("alias")
+            is_named = isinstance(value, list) and isinstance(name, str)
+            yield from _keys(source, row, (*path, str(name)) if is_named else path)

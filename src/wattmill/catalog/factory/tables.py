@@ -8,6 +8,17 @@ from pathlib import Path
 import msgspec
 
 from wattmill.catalog.factory.bands import BAND_KEYS
+from wattmill.catalog.factory.choices import Candidate, Change, Demand, Offer
+from wattmill.catalog.factory.money import (
+    Capex,
+    Finance,
+    LeadTime,
+    Lease,
+    Loan,
+    PowerContract,
+    Process,
+)
+from wattmill.catalog.factory.money_tables import PAIRS
 from wattmill.catalog.factory.rate_plans import COMMITMENT_KEYS, OVERRIDE_KEYS, PLAN_KEYS, RATE_KEYS
 from wattmill.catalog.factory.records import (
     ENGINES,
@@ -22,6 +33,7 @@ from wattmill.catalog.factory.records import (
     Tenant,
 )
 from wattmill.catalog.factory.schemes import METER_OF, PACKAGE_KEYS, TIER_KEYS, TIERED_KEYS
+from wattmill.catalog.factory.site_tables import lead_times, power_contract
 from wattmill.catalog.factory.table import Table
 from wattmill.catalog.precision import KV_BITS, WEIGHT_BITS
 from wattmill.core.money import EXPONENTS
@@ -35,6 +47,8 @@ def keys_of(record: type[msgspec.Struct]) -> list[str]:
 TENANT_KEYS = [*keys_of(Tenant), *OVERRIDE_KEYS]
 KEYS: dict[str, Sequence[str]] = {
     "[site]": keys_of(Site),
+    "[site.power_contract]": keys_of(PowerContract),
+    "[[site.lead_time]]": keys_of(LeadTime),
     "[seller]": keys_of(Seller),
     "[alerts]": keys_of(Alerts),
     "[serve]": keys_of(Serve),
@@ -48,6 +62,16 @@ KEYS: dict[str, Sequence[str]] = {
     "[rate_plan.commitment]": COMMITMENT_KEYS,
     "[[tenant]]": TENANT_KEYS,
     "tax": keys_of(Tax),
+    "[finance]": keys_of(Finance),
+    "[finance.rent]": keys_of(Process),
+    "[finance.correlation]": PAIRS,
+    "[[capex]]": keys_of(Capex),
+    "[[loan]]": keys_of(Loan),
+    "[[lease]]": keys_of(Lease),
+    "[demand]": keys_of(Demand),
+    "[[offer]]": keys_of(Offer),
+    "[[candidate]]": keys_of(Candidate),
+    "[[change]]": keys_of(Change),
 }
 """Every table of the file by its title, with its keys."""
 
@@ -61,7 +85,38 @@ def site(t: Table) -> Site:
         colo_usd_per_kw_month=t.number("colo_usd_per_kw_month", 0.0),
         timezone=t.timezone("timezone", "UTC"),
         currency=t.one_of("currency", "USD", EXPONENTS),
+        region=t.word("region", None),
+        feed_v=t.number("feed_v", 208.0, low=48, high=50_000),
+        feed_phases=_phases(t),
+        power_factor=t.number("power_factor", 0.95, low=0.5, high=1),
+        rack_kw=t.number("rack_kw", None, above=0, high=10_000),
+        rack_kg=t.number("rack_kg", None, above=0, high=100_000),
+        floor_kg_per_m2=t.number("floor_kg_per_m2", None, above=0, high=100_000),
+        delivery=t.word("delivery", None),
+        cooling=t.word("cooling", None),
+        water_delta_k=t.number("water_delta_k", 10.0, above=0, high=80),
+        air_delta_k=t.number("air_delta_k", 12.0, above=0, high=60),
+        altitude_m=t.number("altitude_m", 0.0, low=-430, high=6000),
+        carbon_g_per_kwh=t.number("carbon_g_per_kwh", None, high=2000),
+        facility_usd_per_mw=t.number("facility_usd_per_mw", None, high=1e9),
+        facility_life_months=t.count("facility_life_months", 240, high=600),
+        energised=t.date("energised"),
+        power_contract=_power_contract(t),
+        lead_time=lead_times(t.tables("lead_time", keys_of(LeadTime))),
+        keep_details_days=t.count("keep_details_days", None, high=36_525),
     )
+
+
+def _power_contract(t: Table) -> PowerContract | None:
+    contract = t.table("power_contract", keys_of(PowerContract))
+    return None if contract is None else power_contract(contract)
+
+
+def _phases(t: Table) -> int:
+    phases = t.count("feed_phases", 3, high=3)
+    if phases == 2:
+        t.fail("feed_phases", "feed_phases must be 1 or 3", "two legs of 120/240 V count as 1")
+    return phases
 
 
 def seller(t: Table) -> Seller:
@@ -131,7 +186,7 @@ def pool(t: Table, folder: Path) -> Pool:
         bought=t.date("bought"),
         life_months=t.count("life_months", 36, high=600),
         resale_usd=resale_usd,
-        uusd_per_mtok=_prices(t),
+        uusd_per_mtok=prices_per_mtok(t),
         idle_w=t.number("idle_w", None),
         busy_w=t.number("busy_w", None),
     )
@@ -165,7 +220,7 @@ def tenant(t: Table, plans: Iterable[str]) -> Tenant:
     )
 
 
-def _prices(t: Table) -> Prices | None:
+def prices_per_mtok(t: Table) -> Prices | None:
     """What a cloud charges by meter; a meter left out has the price of its kind."""
     prices = t.table("usd_per_mtok", Prices.__struct_fields__)
     if prices is None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 from sqlalchemy import (
     Connection,
@@ -25,6 +26,13 @@ from sqlalchemy import (
 from wattmill.core.records import METERS
 from wattmill.ledger import schema
 from wattmill.ledger.cost.hardware import HOUR_US
+from wattmill.ledger.retention.reading import (
+    absorbed_of,
+    amount_of,
+    meters_of,
+    retired_usage_rows,
+)
+from wattmill.ledger.retention.tables import retired_usage
 from wattmill.ledger.usage import joined, limbs
 
 LOOKBACK_HOURS = 24
@@ -73,16 +81,24 @@ class UsageLine(Struct, frozen=True, gc=False):
 
 def first_held_us(connection: Connection, window: Window) -> int | None:
     """When the first request of the month was held."""
-    row = schema.request.c
-    within = (row.held_us >= window.month_us, row.held_us < window.until_us)
-    found = connection.execute(
-        select(func.min(row.held_us)).where(known_tenant(row), *within)
-    ).scalar()
-    return None if found is None else int(found)
+    row, gone = schema.request.c, retired_usage.c
+    found = (
+        connection.execute(
+            select(func.min(held)).where(
+                known_tenant(held.table.c), held >= window.month_us, held < window.until_us
+            )
+        ).scalar()
+        for held in (row.held_us, gone.first_held_us)
+    )
+    return min((int(at_us) for at_us in found if at_us is not None), default=None)
 
 
 def usage_lines(connection: Connection, window: Window) -> Iterator[UsageLine]:
-    """Requests that are over, by hour; those of hours before the window may reach into it."""
+    """Requests that are over, by hour; those of hours before the window may reach into it.
+
+    Of those whose details are retired nobody knows how far: their work is in the hour of their hold.
+    """
+    retired = _retired_lines(connection, window)
     whole, earlier = _lines(earlier=False), _lines(earlier=True)
     final = window.hour_of(window.until_us - 1)
     for hour in range(window.first_hour - LOOKBACK_HOURS, final + 1):
@@ -92,6 +108,40 @@ def usage_lines(connection: Connection, window: Window) -> Iterator[UsageLine]:
         statement = earlier if hour < window.first_hour else whole
         for row in connection.execute(statement, bounds):
             yield _line(hour, row)
+        yield from retired.pop(hour, ())
+
+
+def _retired_lines(connection: Connection, window: Window) -> dict[int, list[UsageLine]]:
+    """By hour, in the same groups as those whose details are there."""
+    start_us = window.month_us + window.first_hour * HOUR_US
+    found: dict[tuple[Any, ...], UsageLine] = {}
+    for row in retired_usage_rows(connection, start_us, window.until_us):
+        line = UsageLine(
+            window.hour_of(row.first_held_us),
+            *(row.tenant, row.model, row.pool or None, row.state, int(row.requests)),
+            *(row.first_held_us, row.first_held_us),
+            meters_of(row),
+            amount_of(row),
+            absorbed_of(row),
+        )
+        alike = (line.hour, line.tenant, line.model, line.pool, line.state)
+        found[alike] = _together(found[alike], line) if alike in found else line
+    by_hour: dict[int, list[UsageLine]] = {}
+    for line in found.values():
+        by_hour.setdefault(line.hour, []).append(line)
+    return by_hour
+
+
+def _together(one: UsageLine, other: UsageLine) -> UsageLine:
+    return msgspec.structs.replace(
+        one,
+        requests=one.requests + other.requests,
+        held_us=min(one.held_us, other.held_us),
+        ended_us=max(one.ended_us, other.ended_us),
+        meters=tuple(map(sum, zip(one.meters, other.meters, strict=True))),
+        amount_pusd=one.amount_pusd + other.amount_pusd,
+        absorbed_pusd=one.absorbed_pusd + other.absorbed_pusd,
+    )
 
 
 def _line(hour: int, row: Any) -> UsageLine:

@@ -34,6 +34,8 @@ def _window_notes(found: SiteMonth) -> Iterator[str]:
     if window.until_us < window.month_end_us:
         until = _shown(window.until_us, timezone)
         yield f"the month is not over; cost is counted up to {until}"
+    if found.has_retired:
+        yield "details of requests are retired: their work is counted in the hour of their hold"
 
 
 def _pool_notes(

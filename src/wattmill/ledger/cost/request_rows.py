@@ -14,6 +14,7 @@ from wattmill.ledger import schema
 from wattmill.ledger.cost.hardware import HOUR_US, US_PER_S
 from wattmill.ledger.cost.hours import LOOKBACK_HOURS, UsageLine, Window
 from wattmill.ledger.periods import month_at
+from wattmill.ledger.retention.reading import require_details, require_request
 
 LABEL = "wm-"
 """What precedes the hexadecimal number of a request in ``x-request-id``."""
@@ -50,6 +51,7 @@ def find_request(connection: Connection, number: int, timezone: str) -> RequestR
     statement = select(schema.request).where(schema.request.c.id == number)
     row = connection.execute(statement).first()
     if row is None:
+        require_request(connection, number)
         raise UsageError(
             f"the books have no request {LABEL}{number:x}",
             hint="a request is in the books once it is over and its delivery is confirmed",
@@ -80,7 +82,8 @@ def hops_of(connection: Connection, number: int) -> tuple[RequestHop, ...]:
 
 
 def alike(connection: Connection, found: RequestRow, window: Window) -> Iterator[Any]:
-    """Requests of the same kind that may have worked in a window."""
+    """Requests of the same kind that may have worked in a window; ``LedgerError`` when some of them are retired."""
+    require_details(connection, window.start_us, window.until_us, found.line.tenant)
     row, line = schema.request.c, found.line
     charged = row.state == "charged"
     statement = (

@@ -14,6 +14,7 @@ from wattmill.ledger import schema
 from wattmill.ledger.cost.hardware import HOUR_US
 from wattmill.ledger.cost.hours import LOOKBACK_HOURS, Window, known_tenant
 from wattmill.ledger.plans import prices
+from wattmill.ledger.retention.reading import amount_of, retired_resale_rows, sold_of
 from wattmill.ledger.usage import joined, limbs
 from wattmill.tariff.rating import rate
 
@@ -35,6 +36,10 @@ def hop_lines(connection: Connection, window: Window) -> Iterator[HopLine]:
     """What each reseller sold and bought, of requests that are charged."""
     for row in connection.execute(_hops(window)):
         yield HopLine(row.hour - LOOKBACK_HOURS, *row[1:6], *joined(row[6:]))
+    for row in retired_resale_rows(connection, window.start_us, window.until_us):
+        who = (row.tenant, row.model, row.pool or None, row.party)
+        hour = window.hour_of(row.first_held_us)
+        yield HopLine(hour, *who, int(row.requests), sold_of(row), amount_of(row))
 
 
 def corrected_hops(connection: Connection, window: Window) -> Iterator[HopLine]:

@@ -11,8 +11,9 @@ from sqlalchemy import Connection
 from wattmill.catalog.factory import Factory
 from wattmill.core import roster
 from wattmill.core.errors import UsageError
-from wattmill.ledger.cost.hardware import US_PER_S
+from wattmill.ledger.cost.hardware import HOUR_US, US_PER_S
 from wattmill.ledger.cost.hours import (
+    LOOKBACK_HOURS,
     UsageLine,
     Window,
     correction_lines,
@@ -26,6 +27,7 @@ from wattmill.ledger.cost.resold import corrected_hops, hop_lines
 from wattmill.ledger.cost.schedule import SCHEDULES, ScheduleName
 from wattmill.ledger.entries import Settle
 from wattmill.ledger.periods import Month, month_named
+from wattmill.ledger.retention.reading import has_retired
 from wattmill.ledger.store import Store
 from wattmill.ledger.usage import books_begin_s, pending
 
@@ -68,6 +70,8 @@ class SiteMonth(Struct):
     totals: dict[str, PoolTotals]
     use: MonthUse
     costs: dict[ScheduleName, MonthCosts]
+    has_retired: bool = False
+    """Whether details are retired of requests that may have worked in it."""
 
 
 def read_month(
@@ -105,6 +109,8 @@ def read_window(
         if pool.own:
             pool.take_readings(metered(connection, pool.spec.name, pool.edges))
     _go_through(connection, found, waiting)
+    reach_us = window.start_us - LOOKBACK_HOURS * HOUR_US
+    found.has_retired = has_retired(connection, reach_us, window.until_us)
     return found
 
 

@@ -10,6 +10,9 @@ from wattmill.ledger.accounts import Balance
 from wattmill.ledger.chain import Fault
 from wattmill.ledger.doctor.case import Case
 from wattmill.ledger.entries import Hold, Settle
+from wattmill.ledger.retention.reading import amount_of, first_retired
+from wattmill.ledger.retention.tables import retired_key, retired_resale, retired_usage
+from wattmill.ledger.schema import QUARTER_US
 from wattmill.ledger.usage import joined, limbs
 
 ROW = schema.request.c
@@ -28,7 +31,8 @@ def _open_and_over(case: Case) -> Iterator[Fault]:
         place = f"request {request:#x}"
         if times > 1:
             yield Fault(place, "it is open twice")
-        if case.connection.execute(select(ROW.id).where(ROW.id == request)).first():
+        is_over = case.connection.execute(select(ROW.id).where(ROW.id == request)).first()
+        if is_over or first_retired(case.connection, [request]) is not None:
             yield Fault(place, "it is over, and its hold is still open")
 
 
@@ -56,11 +60,12 @@ def _pairs(
 def _spent(case: Case) -> Iterator[Fault]:
     for name, balance in case.state.balances.items():
         due = _charged(case, balance, ROW.tenant, name) + _resold(case, balance, name)
+        due += _retired(case, balance, name)
         due += sum(_waiting(case, balance, name))
         if balance.spent_pusd != due:
             yield _wrong("tenant", name, balance, due)
     for name, balance in case.state.keys.items():
-        due = _charged(case, balance, ROW.key, name)
+        due = _charged(case, balance, ROW.key, name) + _retired_of_key(case, balance, name)
         settles = (one for one in case.state.unconfirmed if one.key == name)
         due += sum(one.amount_pusd for one in settles if _is_in(one, balance))
         if balance.spent_pusd != due:
@@ -79,6 +84,27 @@ def _charged(case: Case, balance: Balance, column: object, name: str) -> int:
 def _resold(case: Case, balance: Balance, party: str) -> int:
     hop = schema.resale.c
     return _sum(case, limbs(hop.amount_pusd), balance, hop.party == party, hop.request == ROW.id)
+
+
+def _retired(case: Case, balance: Balance, party: str) -> int:
+    """Of requests whose rows are gone: what a tenant is charged, and a reseller for its clients."""
+    usage, resale = retired_usage.c, retired_resale.c
+    own = select(retired_usage).where(usage.tenant == party, usage.state == "charged")
+    resold = select(retired_resale).where(resale.party == party)
+    month = balance.month
+    first, end = (round(at_s * 1e6) // QUARTER_US for at_s in (month.start_s, month.end_s))
+    return sum(
+        amount_of(row)
+        for statement, quarter in ((own, usage.quarter), (resold, resale.quarter))
+        for row in case.connection.execute(statement.where(quarter >= first, quarter < end))
+    )
+
+
+def _retired_of_key(case: Case, balance: Balance, key: str) -> int:
+    """The same of a key that nobody has used since."""
+    row, start_us = retired_key.c, round(balance.month.start_s * 1e6)
+    found = select(row.amount).where(row.key == key, row.start_us == start_us)
+    return sum(int(amount) for amount in case.connection.execute(found).scalars())
 
 
 def _sum(case: Case, figures: tuple, balance: Balance, *wanted: object) -> int:  # type: ignore[type-arg]

@@ -16,6 +16,7 @@ from wattmill.ledger.doctor import (
     ledgers,
     records,
     requests,
+    retired,
     sums,
 )
 from wattmill.ledger.doctor.case import Case
@@ -39,6 +40,11 @@ CHECKS: tuple[tuple[str, str, Check], ...] = (
         requests.resale_faults,
     ),
     ("sums", "the sums by quarter of an hour are those of the requests", sums.faults),
+    (
+        "retired",
+        "what is kept of retired details is what was recorded, and invoices have it",
+        retired.faults,
+    ),
     (
         "records",
         "the tables of corrections, payments, credit and documents say what was recorded",

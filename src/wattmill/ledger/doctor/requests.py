@@ -1,6 +1,6 @@
 """Requests and what resellers pay for them: amounts follow from tokens and prices, states from how they ended."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import reduce
 from operator import add
 from typing import Any
@@ -11,6 +11,7 @@ from wattmill.core.records import METERS, Usage
 from wattmill.ledger import schema
 from wattmill.ledger.chain import Fault
 from wattmill.ledger.doctor.case import Case
+from wattmill.ledger.retention.reading import retired_blocks
 from wattmill.tariff.rating import rate
 
 ROW = schema.request.c
@@ -91,7 +92,7 @@ def _strangers(case: Case) -> Iterator[Fault]:
 def resale_faults(case: Case) -> Iterator[Fault]:
     hop = schema.resale.c
     joined = schema.resale.outerjoin(schema.request, hop.request == ROW.id)
-    columns = (hop.request, hop.hop, hop.price, hop.amount_pusd, ROW.id, ROW.state)
+    columns = (hop.block, hop.request, hop.hop, hop.price, hop.amount_pusd, ROW.id, ROW.state)
     rows = case.connection.execute(
         select(*columns, *(ROW[meter] for meter in METERS))
         .select_from(joined)
@@ -99,12 +100,14 @@ def resale_faults(case: Case) -> Iterator[Fault]:
         .execution_options(yield_per=5000)
     )
     before = (0, 0)
+    gone = retired_blocks(case.connection)
     for row in rows:
-        yield from _resale_row(case, row, before)
-        before = (row[0], row[1])
+        if row.block not in gone:
+            yield from _resale_row(case, row[1:], before)
+        before = (row.request, row.hop)
 
 
-def _resale_row(case: Case, row: Any, before: tuple[int, int]) -> Iterator[Fault]:
+def _resale_row(case: Case, row: Sequence[Any], before: tuple[int, int]) -> Iterator[Fault]:
     request, hop, version, said, there, state, *meters = row
     place = f"request {request:#x}, reseller {hop}"
     if there is None or state == "void":

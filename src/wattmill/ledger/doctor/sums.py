@@ -1,18 +1,19 @@
-"""The sums by quarter of an hour, held against the requests they are of, a tenant at a time."""
+"""The sums by quarter of an hour, held against the requests they are of, there or retired, a tenant at a time."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import Any
 
-from sqlalchemy import func, select, union
+from sqlalchemy import Select, func, select, union, union_all
 
 from wattmill.core.records import METERS
 from wattmill.ledger import schema
 from wattmill.ledger.chain import Fault
 from wattmill.ledger.doctor.case import Case
+from wattmill.ledger.retention.tables import retired_usage
 from wattmill.ledger.rows import QUARTER_FIELDS
-from wattmill.ledger.schema import LIMB, QUARTER_US
+from wattmill.ledger.schema import LIMB, MONEY_LIMBS, QUARTER_US
 from wattmill.ledger.usage import joined, limbs
 
 _KEY = ("quarter", "model", "pool", "price", "source", "state")
@@ -20,7 +21,7 @@ _KEY = ("quarter", "model", "pool", "price", "source", "state")
 
 def faults(case: Case) -> Iterator[Fault]:
     request, quarter = schema.request.c, schema.usage_quarter.c
-    tenants = union(select(request.tenant), select(quarter.tenant))
+    tenants = union(select(request.tenant), select(quarter.tenant), select(retired_usage.c.tenant))
     for (tenant,) in case.connection.execute(tenants).all():
         kept, found = _kept(case, tenant), _found(case, tenant)
         for left, right in zip_longest(kept, found):
@@ -69,18 +70,42 @@ def _kept(case: Case, tenant: str) -> Iterator[tuple[Any, ...]]:
 
 
 def _found(case: Case, tenant: str) -> Iterator[tuple[Any, ...]]:
-    row = schema.request.c
-    quarter = (row.held_us // QUARTER_US).label("quarter")
-    pool, price = func.coalesce(row.pool, ""), func.coalesce(row.price, 0)
-    key = (quarter, row.model, pool, price, row.source, row.state)
-    figures = (*(row[meter] for meter in METERS), row.amount_pusd, row.absorbed_pusd)
-    sums = [part for figure in figures for part in limbs(figure)]
+    """What is there and what is retired, together."""
+    both = union_all(_there(tenant), _retired(tenant)).subquery()
+    key = [both.c[name] for name in _KEY]
+    columns = list(both.c)[len(_KEY) :]
+    requests, first_us, last_block, *parts = columns
+    sums = (func.sum(part) for part in parts)
     rows = case.connection.execute(
-        select(*key, func.count(), func.min(row.held_us), func.max(row.block), *sums)
-        .where(row.tenant == tenant)
+        select(*key, func.sum(requests), func.min(first_us), func.max(last_block), *sums)
         .group_by(*key)
         .order_by(*key)
         .execution_options(yield_per=2000)
     )
     for one in rows:
-        yield (*one[:9], *joined(one[9:]))
+        yield (*one[:6], int(one[6]), *one[7:9], *joined(one[9:]))
+
+
+def _there(tenant: str) -> Select[Any]:
+    row = schema.request.c
+    quarter = row.held_us // QUARTER_US
+    pool, price = func.coalesce(row.pool, ""), func.coalesce(row.price, 0)
+    key = (quarter, row.model, pool, price, row.source, row.state)
+    named = [column.label(name) for column, name in zip(key, _KEY, strict=True)]
+    figures = (*(row[meter] for meter in METERS), row.amount_pusd, row.absorbed_pusd)
+    sums = [part for figure in figures for part in limbs(figure)]
+    counts = func.count(), func.min(row.held_us), func.max(row.block)
+    return select(*named, *_numbered((*counts, *sums))).where(row.tenant == tenant).group_by(*key)
+
+
+def _retired(tenant: str) -> Select[Any]:
+    row = retired_usage.c
+    key = [row[name] for name in _KEY]
+    figures = [part for meter in METERS for part in (row[meter] // LIMB, row[meter] % LIMB)]
+    counts = row.requests, row.first_held_us, row.last_block
+    money = (row[limb] for limb in MONEY_LIMBS)
+    return select(*key, *_numbered((*counts, *figures, *money))).where(row.tenant == tenant)
+
+
+def _numbered(columns: Sequence[Any]) -> list[Any]:
+    return [column.label(f"column_{number}") for number, column in enumerate(columns)]

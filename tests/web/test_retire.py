@@ -1,0 +1,65 @@
+"""``wattmill retire``: what would go, what went, and what stays because nobody was billed for it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ledger.doctor.conftest import DECEMBER_S, FACTORY, data, sound
+from wattmill.cli import app
+from wattmill.ledger.store import Store
+from wattmill.web import retention
+from wattmill.web.control import call
+
+__all__ = ["data", "sound"]
+runner = pytest.importorskip("typer.testing").CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def december(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention.time, "time", lambda: DECEMBER_S)
+
+
+def run(data: Path, *words: str) -> Any:
+    return runner.invoke(app, ["retire", *words, "--data", str(data)])
+
+
+def there(data: Path) -> int:
+    with Store(data, write=False) as store, store.reading() as connection:
+        return int(connection.exec_driver_sql("SELECT count(*) FROM request").scalar_one())
+
+
+def test_what_would_go_is_said_and_stays(data: Path) -> None:
+    before = there(data)
+    result = run(data, "--before", "2026-12", "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "20 requests in 3 blocks of before 2026-12 would go" in result.stderr
+    assert there(data) == before
+
+
+def test_what_went_is_data(data: Path) -> None:
+    result = run(data, "--before", "2026-12", "--by", "ada", "--json")
+    found = json.loads(result.stdout)
+    assert (found["requests"], len(found["records"]), found["next_block"]) == (20, 1, None)
+    assert {(one["tenant"], one["state"]) for one in found["sums"]} == {
+        ("acme", "charged"),
+        ("acme", "void"),
+        ("acme", "waived"),
+        ("mesa", "charged"),
+    }
+    assert there(data) == 0
+
+
+def test_a_month_that_is_not_over_is_refused(data: Path) -> None:
+    result = run(data, "--before", "2027-01")
+    assert result.exit_code != 0
+    assert "not over yet" in str(result.exception)
+
+
+def test_the_site_says_when(data: Path) -> None:
+    assert "for ever" in str(run(data).exception)
+    kept = FACTORY.replace('name = "cellar"', 'name = "cellar"\nkeep_details_days = 1')
+    call(data, "load_factory", path="factory.toml", text=kept)
+    assert run(data).exit_code == 0
+    assert there(data) == 0
