@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from wattmill.core.errors import PlanError
+from wattmill.finance.checks import require
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,7 +64,7 @@ def break_even_tok_per_s(usd_per_s: N, api_usd_per_token: N) -> N:
 def payback_s(paid_usd: N, tok_per_s: N, api_usd_per_token: N, running_usd_per_s: N) -> N:
     """Seconds until what an API would have charged has paid for the machines and their running."""
     saved = tok_per_s * api_usd_per_token - running_usd_per_s
-    _require(saved > 0, "running costs more than the API charges", "send more tokens")
+    require(saved > 0, "running costs more than the API charges", "send more tokens")
     return paid_usd / saved
 
 
@@ -89,9 +89,4 @@ def cascade_break_even_frac(small: N, large: N) -> N:
 
 def _positive(**values: Any) -> None:
     for name, value in values.items():
-        _require(value > 0, f"{name} = {value} is not above 0", f"give {name} above 0")
-
-
-def _require(holds: Any, message: str, hint: str) -> None:
-    if not (holds if isinstance(holds, bool) else holds.all()):
-        raise PlanError(message, hint=hint)
+        require(value > 0, f"{name} = {value} is not above 0", f"give {name} above 0")
