@@ -119,7 +119,21 @@ WORDS = {
     "accelerator": ("H100", "RTX-4090"),
     "link": ("pcie5", "thunderbolt5"),
     "system": ("DGX-H100",),
+    "chain": ("208v", "800vdc"),
+    "stage": ("ups", "bus-bar"),
+    "bus bar": ("orv3",),
+    "cooling": ("rdhx", "direct-to-chip"),
+    "floor": ("raised-floor",),
     "api": ("gpt-4o",),
+    "flows": ("a => b: 3; b -> c: 5; c -> a: 4", "a -> b: 2 GUSD"),
+    "member": ("a", "b"),
+    "region": ("US", "US-TX"),
+    "build": ("article-2026", "rack-new-low", "article-2023-area"),
+    "lead time": ("transformer-power", "grid-texas"),
+    "colo fee": ("power", "cross-connect"),
+    "colo rule": ("retail", "high-density"),
+    "generator": ("gas-engine", "solar-pv"),
+    "grid": ("US", "DE"),
 }
 
 

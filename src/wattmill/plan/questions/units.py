@@ -1,6 +1,6 @@
 """Values with units, as people write them: `3.35TB/s`, `128k`, `0.12 USD/kWh`, `80 GiB`, `12 %`.
 
-A `Quantity` is a number in coherent base units (kg, m, s, K, byte, USD, and counts) with its
+A `Quantity` is a number in coherent base units (kg, m, s, K, A, byte, USD, and counts) with its
 dimensions. Counts (tokens, requests, operations) are labels rather than dimensions: `tok/s` fits
 `1/s`, but not `FLOP/s`. A month has 730 hours, as in `wattmill.catalog.units`, a year 365 days.
 Names that the table lacks are looked up by `pint`, which is imported only then.
@@ -15,7 +15,7 @@ from wattmill.catalog.names import nearest
 from wattmill.catalog.units import HOURS_PER_MONTH
 from wattmill.core.errors import UsageError
 
-BASE = ("kg", "m", "s", "K", "byte", "USD")
+BASE = ("kg", "m", "s", "K", "A", "byte", "USD")
 COUNTS = ("token", "FLOP", "request")
 Dims = tuple[float, ...]
 """Exponents of BASE and then of COUNTS."""
@@ -67,6 +67,10 @@ def _dims(**exponents: float) -> Dims:
 ONE = Unit(1.0, NONE)
 _ENERGY = _dims(kg=1, m=2, s=-2)
 _POWER = _dims(kg=1, m=2, s=-3)
+_VOLTAGE = _dims(kg=1, m=2, s=-3, A=-1)
+_RESISTANCE = _dims(kg=1, m=2, s=-3, A=-2)
+_PRESSURE = _dims(kg=1, m=-1, s=-2)
+FOOT_M, LITRE_M3 = 0.3048, 1e-3
 _PREFIXES = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
 _SMALL = {"": 1.0, "m": 1e-3, "u": 1e-6, "µ": 1e-6, "n": 1e-9}
 _BINARY = {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
@@ -135,6 +139,21 @@ def table() -> dict[str, Unit]:
         "kg": Unit(1.0, _dims(kg=1)),
         "g": Unit(1e-3, _dims(kg=1)),
         "t": Unit(1e3, _dims(kg=1)),
+        "lb": Unit(0.45359237, _dims(kg=1)),
+    }
+    electrical = {"": 1.0, "k": 1e3, "m": 1e-3}
+    found |= _prefixed(("A",), 1.0, _dims(A=1), electrical)
+    found |= _prefixed(("V",), 1.0, _VOLTAGE, electrical)
+    found |= _prefixed(("ohm", "Ohm"), 1.0, _RESISTANCE, electrical)
+    found |= _prefixed(("VA",), 1.0, _POWER, _PREFIXES)
+    found |= _prefixed(("Pa",), 1.0, _PRESSURE, electrical)
+    found |= {
+        "ft": Unit(FOOT_M, _dims(m=1)),
+        "inch": Unit(FOOT_M / 12, _dims(m=1)),
+        "sqft": Unit(FOOT_M**2, _dims(m=2)),
+        "L": Unit(LITRE_M3, _dims(m=3)),
+        "LPM": Unit(LITRE_M3 / 60, _dims(m=3, s=-1)),
+        "CFM": Unit(FOOT_M**3 / 60, _dims(m=3, s=-1)),
     }
     return found
 
@@ -214,7 +233,7 @@ def _registry() -> object:
 
 
 _PINT_NAMES = {
-    "[mass]": "kg", "[length]": "m", "[time]": "s", "[temperature]": "K",
+    "[mass]": "kg", "[length]": "m", "[time]": "s", "[temperature]": "K", "[current]": "A",
     "[information]": "byte", "[currency]": "USD",
     "[token]": "token", "[operation]": "FLOP", "[request]": "request",
 }  # fmt: skip

@@ -1,0 +1,125 @@
+"""`wattmill site`: a factory file as power, racks, cables, cooling, floor, money and a calendar."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from wattmill.catalog.factory import Factory
+from wattmill.catalog.units import KILO
+from wattmill.core.errors import PlanError
+from wattmill.physics.performance import Workload
+from wattmill.plan.studies import (
+    site_calendar,
+    site_contracts,
+    site_electric,
+    site_margin,
+    site_mix,
+    site_money,
+    site_room,
+    site_sources,
+)
+from wattmill.plan.studies.machines import Machines, machines
+from wattmill.plan.studies.selling import utilisation, workload
+from wattmill.plan.studies.site_contracts import contracts
+from wattmill.plan.studies.site_machines import envelope
+from wattmill.plan.studies.site_mix import Limits
+from wattmill.plan.studies.site_report import Calendar, Envelope, Fleet, SiteReport
+from wattmill.plan.studies.sourced import Sources
+from wattmill.plan.studies.timeline import timeline
+from wattmill.site.effectiveness import pue_value_usd_per_year
+
+TENTH = 0.1
+
+
+def study(factory: Factory, today: date, *, mix: Limits | None = None) -> SiteReport:
+    """The study of a site. mix: None leaves the best fleet out.
+
+    PlanError if there are no machines or they fit no rack, CatalogError for an unknown name.
+    """
+    sources, notes = Sources(factory), list[str]()
+    shape = workload(factory, sources)
+    found = _machines(factory, shape, sources, notes)
+    load = utilisation(factory, found, sources)
+    seen = envelope(factory, found, load, sources)
+    price = sources.told("site.power_usd_per_kwh", factory.site.power_usd_per_kwh, "USD/kWh")
+    margin_usd = site_margin.margin_usd_per_month(factory, today, sources, notes)
+    plan = site_calendar.calendar(factory, seen, found, margin_usd, today, sources, notes)
+    line = timeline(factory, today, sources)
+    return SiteReport(
+        factory=str(factory.path),
+        currency=factory.site.currency,
+        today=today,
+        region=factory.site.region,
+        usd_per_kwh=price,
+        envelope=seen,
+        feeders=site_electric.feeder_rows(factory, seen, sources),
+        chains=site_electric.chain_rows(factory, seen, price, sources, notes),
+        pue_tenth_usd_per_year=_tenth(seen, price),
+        cooling=site_room.cooling_rows(factory, seen, price, sources, notes),
+        floor=site_room.floor_rows(factory, seen, sources),
+        facility=site_money.facility(factory, seen, found, sources, notes),
+        colo=site_money.colo(factory, seen, price, sources),
+        contracts=contracts(factory, seen, line, sources),
+        generation=site_sources.generation(
+            factory, seen, price, _grid_months(plan), _per_kw(margin_usd, seen), sources, notes
+        ),
+        carbon=site_sources.carbon(factory, seen, found, load, sources),
+        places=site_sources.places(factory, seen, sources),
+        calendar=plan,
+        fleet=_fleet(factory, mix, shape, load, price, today, sources),
+        inputs=sources.all,
+        notes=tuple(notes) + _findings(factory, seen),
+    )
+
+
+def _machines(
+    factory: Factory, shape: Workload, sources: Sources, notes: list[str]
+) -> tuple[Machines, ...]:
+    """The pools that stand here."""
+    seen = [(pool, machines(pool, shape, sources)) for pool in factory.pools]
+    notes += [f"{pool.name}: somebody else runs it, so it is not here" for pool, m in seen if not m]
+    found = tuple(each for _, each in seen if each is not None)
+    if not found:
+        raise PlanError(
+            "no pool of this factory has hardware",
+            hint='give a pool hardware = "8x H100-SXM"',
+            place=str(factory.path),
+        )
+    return found
+
+
+def _tenth(seen: Envelope, usd_per_kwh: float) -> float:
+    it_w = seen.mean_machines_kw * KILO
+    return pue_value_usd_per_year(it_w, seen.pue + TENTH, seen.pue, usd_per_kwh)
+
+
+def _grid_months(plan: Calendar | None) -> float:
+    """Months until the site has power from the grid: the middle of its calendar, at once without one."""
+    if plan is None or plan.outlook.p50_months is None:
+        return 0.0
+    return plan.outlook.p50_months
+
+
+def _per_kw(margin_usd: float | None, seen: Envelope) -> float | None:
+    return None if margin_usd is None else margin_usd / seen.committed_kw
+
+
+def _fleet(
+    factory: Factory, mix: Limits | None, shape: Workload, load: float, usd_per_kwh: float,
+    today: date, sources: Sources,
+) -> Fleet | None:  # fmt: skip
+    if mix is None:
+        return None
+    return site_mix.fleet(factory, mix, shape, load, usd_per_kwh, today, sources)
+
+
+def _findings(factory: Factory, seen: Envelope) -> tuple[str, ...]:
+    """What speaks against the site as it is."""
+    found = []
+    if seen.over_kw:
+        found.append(
+            f"{seen.committed_kw:.1f} kW are committed, {seen.over_kw:.1f} kW more than the cap"
+        )
+    if factory.site.currency != "USD":
+        found.append(f"prices of the catalog are in USD and stand beside {factory.site.currency}")
+    return tuple(found)

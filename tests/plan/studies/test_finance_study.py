@@ -1,0 +1,234 @@
+"""`wattmill finance`: figures that follow from each other, what it hangs on, what may happen."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.plan.studies.factories import LETS, PLAN, POOL, TODAY, factory
+from wattmill.cli import app
+from wattmill.finance.cashflow import monthly_rate
+from wattmill.plan.studies.finance_page import finance_page
+from wattmill.plan.studies.finance_report import FinanceReport
+from wattmill.plan.studies.finance_study import study
+from wattmill.plan.studies.knobs import TURNS, knobs, turned
+
+
+@pytest.fixture(scope="module")
+def lets() -> FinanceReport:
+    return study(factory(LETS), TODAY)
+
+
+@pytest.fixture(scope="module")
+def tokens() -> FinanceReport:
+    return study(factory("[demand]\ncached_frac = 0.4\n" + PLAN), TODAY, paths=0)
+
+
+def present(flows: tuple[float, ...], report: FinanceReport) -> float:
+    rate = monthly_rate(report.discount_frac_per_year)
+    return math.fsum(flow / (1 + rate) ** t for t, flow in enumerate(flows))
+
+
+def test_npv_is_that_of_the_months(lets: FinanceReport) -> None:
+    flows = lets.monthly["equity_flow_usd"]
+    assert len(flows) == lets.months + 1
+    assert lets.equity.npv_usd == pytest.approx(present(flows, lets), rel=1e-12)
+    assert lets.equity.irr_frac_per_year is not None
+    rate = (1 + lets.equity.irr_frac_per_year) ** (1 / 12) - 1
+    assert math.fsum(flow / (1 + rate) ** t for t, flow in enumerate(flows)) == pytest.approx(
+        0, abs=1e-4
+    )
+
+
+def test_payback_is_where_the_sum_turns(lets: FinanceReport) -> None:
+    months = lets.equity.payback_months
+    assert months is not None
+    sums = [math.fsum(lets.monthly["equity_flow_usd"][: t + 1]) for t in range(lets.months + 1)]
+    assert sums[math.floor(months)] < 0 <= sums[math.ceil(months)]
+    assert lets.equity.discounted_payback_months is not None
+    assert lets.equity.discounted_payback_months > months
+
+
+def test_years_add_up_to_the_months(lets: FinanceReport) -> None:
+    assert sum(y.equity_flow_usd for y in lets.years) == pytest.approx(
+        sum(lets.monthly["equity_flow_usd"])
+    )
+    for year in lets.years:
+        running = sum(year.opex_by_usd.values())
+        assert year.ebitda_usd == pytest.approx(year.revenue_usd - running)
+    assert sum(y.wear_usd for y in lets.years) == pytest.approx(
+        sum(y.capex_usd - y.resale_usd for y in lets.years)
+    )
+    assert lets.years[-1].balance_usd == 0
+
+
+def test_the_cost_of_a_unit_is_the_sum_of_its_parts(lets: FinanceReport) -> None:
+    unit = lets.unit
+    assert unit.name == "GPU-hour"
+    assert sum(unit.by_part.values()) == pytest.approx(unit.cost_usd)
+    gain = (unit.price_usd - unit.cost_usd) * present_units(lets)
+    assert gain == pytest.approx(lets.project.npv_usd, rel=1e-9)
+
+
+def present_units(report: FinanceReport) -> float:
+    """Present value of what is sold: of revenue, over the levelised price."""
+    return present(report.monthly["revenue_usd"], report) / report.unit.price_usd
+
+
+def test_kinds_of_token_share_the_cost(tokens: FinanceReport) -> None:
+    by_meter, sold = tokens.unit.by_meter, {"input": 0.6, "cached": 0.4, "output": 0.3}
+    assert by_meter["cached_mtok"] < by_meter["input_mtok"] < by_meter["output_mtok"]
+    shared = sum(by_meter[f"{kind}_mtok"] * share for kind, share in sold.items())
+    assert shared / sum(sold.values()) == pytest.approx(tokens.unit.cost_usd)
+
+
+def test_at_the_break_even_load_it_is_worth_nothing(lets: FinanceReport) -> None:
+    load = lets.break_even.utilisation_frac
+    assert load is not None
+    text = LETS.replace("utilisation_frac = 0.7", f"utilisation_frac = {load!r}")
+    assert study(factory(text), TODAY, paths=0).project.npv_usd == pytest.approx(0, abs=0.01)
+    factor = lets.break_even.price_factor
+    assert factor is not None
+    text = LETS.replace("usd_per_hour = 1.5", f"usd_per_hour = {1.5 * factor!r}")
+    assert study(factory(text), TODAY, paths=0).project.npv_usd == pytest.approx(0, abs=0.01)
+
+
+def test_a_load_that_never_pays_is_none() -> None:
+    cheap = study(factory("[finance]\nusd_per_mtok = 0.05\n"), TODAY, paths=0)
+    assert cheap.project.npv_usd < 0
+    assert cheap.break_even.utilisation_frac is None
+    assert cheap.project.payback_months is None
+    assert cheap.break_even.price_factor is not None
+    assert cheap.break_even.price_factor > 1
+
+
+def test_covenants_are_tested_where_they_are(lets: FinanceReport) -> None:
+    (bank,) = lets.lenders
+    assert bank.principal_usd == pytest.approx(0.6 * 72_000)
+    below = [t for t, ratio in enumerate(lets.dscr) if ratio is not None and ratio < 1.2]
+    assert bank.breach_month == (below[0] if below else None)
+    assert lets.dscr[0] is None
+    assert all(ratio is None for ratio in lets.dscr[37:]), "no cover without debt"
+    assert lets.ltv[0] == pytest.approx(0.6)
+    assert lets.gap is not None
+    assert lets.gap.debt_months == 36
+
+
+def test_books_and_market_are_compared_by_month(lets: FinanceReport) -> None:
+    book, market = lets.monthly["book_value_usd"], lets.monthly["market_value_usd"]
+    under = {t for first, last in lets.under_book_months for t in range(first, last + 1)}
+    assert under == {t for t in range(lets.months) if book[t] - market[t] > 1e-6 * book[0]}
+
+
+def test_knobs_turn_one_thing_each(lets: FinanceReport) -> None:
+    swings = [bar.swing for bar in lets.knobs]
+    assert swings == sorted(swings, reverse=True)
+    assert {bar.name for bar in lets.knobs} <= set(TURNS)
+    by_name = {bar.name: bar for bar in lets.knobs}
+    for name, rises in (("price of what is sold", True), ("price of power", False), ("load", True)):
+        assert (by_name[name].at_high > by_name[name].at_low) is rises
+        assert by_name[name].at_low != by_name[name].at_high
+    assert by_name["months without power"].at_low == pytest.approx(lets.equity.npv_usd)
+
+
+@pytest.mark.parametrize("name", TURNS)
+def test_a_knob_at_its_base_changes_nothing(name: str) -> None:
+    from wattmill.plan.studies.inputs import study_inputs
+
+    more = LETS + "[site]\ncolo_usd_per_kw_month = 100\n"
+    project = study_inputs(factory(more), TODAY).project
+    (knob,) = (knob for knob in knobs(project) if knob.name == name)
+    assert turned(project, {name: knob.base}) == project
+    assert turned(project, {name: knob.high}) != project
+
+
+def test_shares_of_the_variance_are_most_of_it(lets: FinanceReport) -> None:
+    assert lets.sobol == ()
+    shares = study(factory(LETS), TODAY, paths=0, with_sobol=True).sobol
+    assert {each.name for each in shares} == {bar.name for bar in lets.knobs}
+    assert 0.7 < sum(each.first for each in shares) < 1.3
+    widest = {bar.name for bar in lets.knobs[:3]}
+    assert {each.name for each in shares[:3]} == widest
+
+
+def test_the_same_seed_draws_the_same_futures(lets: FinanceReport) -> None:
+    again = study(factory(LETS), TODAY)
+    assert again == lets
+    assert lets.risk is not None
+    assert lets.risk.count == 64
+    other = study(factory(LETS), TODAY, seed=7)
+    assert other.risk != lets.risk
+    assert other.project == lets.project
+    spread = lets.risk.npv_usd.percentiles
+    assert spread["P5"] < spread["P50"] < spread["P95"]
+
+
+def test_a_factory_in_euros_is_told_what_is_in_dollars() -> None:
+    euros = f'[site]\ncurrency = "EUR"\n{PLAN}{POOL}'.replace("usd", "eur")
+    found = study(factory("", euros.replace("paid_eur = 72_000\n", "")), TODAY, paths=0)
+    assert found.currency == "EUR"
+    assert any("are USD, not EUR: pool.box.paid_usd" in note for note in found.notes)
+
+
+def test_what_cannot_be_studied_names_the_file() -> None:
+    from wattmill.core.errors import PlanError
+
+    longer = LETS.replace("share_frac = 0.6", 'dscr = 1.3\nkind = "sculpted"')
+    longer = longer.replace("months = 36", "months = 90")
+    with pytest.raises(PlanError, match="matures in month 90") as caught:
+        study(factory(longer), TODAY, paths=0)
+    assert caught.value.place == "factory.toml"
+    assert caught.value.hint
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "factory.toml"
+    path.write_text(f"{LETS}\n{POOL}")
+    return path
+
+
+def run(*words: object) -> str:
+    runner = CliRunner(env={"COLUMNS": "200"})
+    result = runner.invoke(app, ["finance", *map(str, words)], catch_exceptions=False)
+    assert result.exit_code == 0
+    return result.stdout
+
+
+def test_the_screen_says_what_matters(file: Path) -> None:
+    text = run(file, "--inputs")
+    for words in ("NPV", "IRR", "DSCR covenant", "breaks even at a load of", "64 futures, seed 1"):
+        assert words in text
+    assert "factory file [[loan]] bank" in text
+    assert "--inputs lists them" in run(file, "--paths", 0)
+
+
+def test_json_has_every_input_with_its_source(file: Path) -> None:
+    found = json.loads(run(file, "--json", "--paths", 0))
+    inputs = {each["name"]: each for each in found["inputs"]}
+    assert inputs["finance.usd_per_hour"]["source"] == "factory file [finance] usd_per_hour"
+    assert inputs["finance.paths"]["source"] == "command line --paths"
+    assert inputs["finance.seed"]["source"] == "default"
+    assert found["risk"] is None
+    assert len(found["monthly"]["revenue_usd"]) == 61
+
+
+def test_the_page_is_whole_and_calls_nobody(lets: FinanceReport) -> None:
+    page = finance_page(lets)
+    for title in ("Cash", "Loan to value", "Durations", "What it hangs on", "Rents", "Inputs"):
+        assert f"<h2>{title}" in page
+    assert page.count("Plotly.newPlot(") >= 10
+    assert "default-src 'none'" in page
+    assert "factory file [[loan]] bank, months" in page
+
+
+def test_html_is_written(file: Path, tmp_path: Path) -> None:
+    target = tmp_path / "study.html"
+    run(file, "--paths", 0, "--html", target)
+    assert "<h2>Chances</h2>" not in target.read_text()
+    assert "<h2>Cash</h2>" in target.read_text()
