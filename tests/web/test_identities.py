@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -20,7 +21,7 @@ from wattmill.web.books import Books
 
 GERMAN_SELLER = EXAMPLE.replace("[seller]", '[seller]\ncountry = "DE"')
 PLAN = "standard"
-HUDSON = {
+HUDSON: dict[str, Any] = {
     "address": ["Hudson Ltd", "1 Quay"],
     "tax_id": "",
     "email": "pay@hudson.example",
@@ -81,7 +82,7 @@ def test_what_is_erased_is_in_no_table(books: Books) -> None:
 
 @pytest.mark.parametrize("operation", ["identify", "erase_identity"])
 def test_nobody_is_not_a_tenant(books: Books, operation: str) -> None:
-    given = HUDSON if operation == "identify" else {}
+    given: dict[str, Any] = HUDSON if operation == "identify" else {}
     with pytest.raises(UsageError, match="no tenant 'hadson'"):
         getattr(books, operation)("hadson", **given)
 

@@ -1,6 +1,7 @@
 """``wattmill retire``: what would go, what went, and what stays because nobody was billed for it."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,6 @@ import pytest
 from tests.ledger.doctor.conftest import DECEMBER_S, FACTORY, data, sound
 from wattmill.cli import app
 from wattmill.ledger.store import Store
-from wattmill.web import retention
 from wattmill.web.control import call
 
 __all__ = ["data", "sound"]
@@ -18,7 +18,7 @@ runner = pytest.importorskip("typer.testing").CliRunner()
 
 @pytest.fixture(autouse=True)
 def december(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention.time, "time", lambda: DECEMBER_S)
+    monkeypatch.setattr(time, "time", lambda: DECEMBER_S)
 
 
 def run(data: Path, *words: str) -> Any:
