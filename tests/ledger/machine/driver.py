@@ -257,12 +257,13 @@ class Driver:
         """The gateway's machine dies while a group is being written; then it starts again."""
         if self._entries:
             frame = encode_frame(self._entries)
-            torn = frame[: round(torn_frac * len(frame))]
-            os.write(self._descriptor, torn)
-            if torn == frame:
+            left = frame[: round(torn_frac * len(frame))] + bytes(zeros)
+            if left.startswith(frame):  # a frame may end in the zero that the disk left there
+                os.write(self._descriptor, frame)
                 self._durable += len(self._entries)
                 self._frames[self._segment][os.fstat(self._descriptor).st_size] = self._durable
-            os.write(self._descriptor, bytes(zeros))
+                left = left[len(frame) :]
+            os.write(self._descriptor, left)
         self.ref.forget(self._segment, self._durable)
         os.close(self._descriptor)
         self._start_gateway()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import hypothesis
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -171,6 +172,18 @@ def test_the_ledger_agrees_with_the_reference(tmp_path: Path) -> None:
         run_state_machine_as_test(Machine, settings=how(runs))
         seed += 1
     print(f"{Machine.steps} steps agreed, seeds {SEED} to {seed - 1}")
+
+
+@pytest.mark.parametrize("zeros", [0, 1, 9])
+def test_a_torn_frame_may_be_whole_by_a_zero_that_the_disk_left(tmp_path: Path, zeros: int) -> None:
+    """The last byte of a delivery at a whole second is 0: without it the frame is torn, with it nothing is lost."""
+    Store(tmp_path / "blank", write=True).close()
+    Machine.blank = tmp_path / "blank"
+    machine = Machine()
+    machine.serve(held=(0, 0), key="k_acme", used=(0, 1))
+    machine.crash(torn_frac=0.9921875, zeros=zeros)
+    machine.agrees()
+    machine.teardown()
 
 
 def how(runs: int) -> settings:
