@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import date
 
 from wattmill.catalog.factory import Factory
-from wattmill.plan.studies.buy_case import cheapest, run
+from wattmill.plan.studies.buy_case import cheapest, runner_up
 from wattmill.plan.studies.buy_inputs import BuyInputs, buy_inputs
 from wattmill.plan.studies.buy_knobs import curve, knobs, turns
-from wattmill.plan.studies.buy_options import option_report
-from wattmill.plan.studies.buy_report import BuyReport, OptionReport
+from wattmill.plan.studies.buy_options import option_reports
+from wattmill.plan.studies.buy_report import BuyReport
 from wattmill.plan.studies.buy_risk import simulate
 from wattmill.plan.studies.buy_verdict import verdict
 
@@ -23,7 +23,7 @@ def study(
     """
     inputs = buy_inputs(factory, today)
     case, terms = inputs.case, inputs.case.terms
-    options = _options(inputs)
+    options = option_reports(case, inputs.timeline)
     costs = {option.name: option.cost_usd for option in options}
     best = cheapest(costs)
     count = factory.finance.paths if paths is None else paths
@@ -37,10 +37,10 @@ def study(
         demand=case.asked,
         reference=case.reference.name,
         cheapest=best,
-        next=cheapest({name: usd for name, usd in costs.items() if name != best}),
+        next=runner_up(costs, best),
         verdict=(),
         options=options,
-        turns=turns(case),
+        turns=turns(case, inputs.timeline),
         curve=curve(case),
         knobs=knobs(case),
         risk=simulate(case, inputs.processes, inputs.correlation, count, draw),
@@ -48,12 +48,6 @@ def study(
         notes=(*inputs.notes, *_notes(factory, inputs)),
     )
     return verdict(report)
-
-
-def _options(inputs: BuyInputs) -> tuple[OptionReport, ...]:
-    case = inputs.case
-    ran = [run(case, option) for option in case.all_options]
-    return tuple(option_report(case, each, ran[0], inputs.timeline) for each in ran)
 
 
 def _notes(factory: Factory, inputs: BuyInputs) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from wattmill.catalog.apis import ApiPrice, api_prices
-from wattmill.catalog.factory import Offer
+from wattmill.catalog.factory import Offer, Pool
 from wattmill.catalog.models import model
 from wattmill.catalog.names import nearest, plain
 from wattmill.catalog.units import MEGA
@@ -52,6 +52,19 @@ def reference(reading: Reading, options: tuple[Option, ...]) -> Api:
         return priced(reading, f"API {cheapest.name}", "api", cheapest)
     each = reading.asked.by_meter
     return min(found, key=lambda api: sum(each[k] * p.usd for k, p in api.prices.items()))
+
+
+def model_api(reading: Reading, pool: Pool, at: str) -> Api:
+    """The API that a cloud pool of the factory is: by its own prices, else the cheapest of its model."""
+    given = pool.uusd_per_mtok
+    if given is None:
+        return priced(reading, pool.name, at, _cheapest(reading, pool.model))
+    usd_in, usd_cached, usd_out = (
+        n / MEGA for n in (given.input, given.cached_input, given.output)
+    )
+    said = f"factory file [[pool]] {pool.name}, usd_per_mtok"
+    found = Found(said, pool.name, pool.name, None, "factory file", usd_in, usd_cached, usd_out)
+    return priced(reading, pool.name, at, found)
 
 
 def priced(reading: Reading, name: str, at: str, found: Found) -> Api:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from wattmill.catalog.factory import Factory, Pool
+from wattmill.catalog.hardware import hardware
+from wattmill.catalog.models import model
 from wattmill.catalog.units import MEGA, SECONDS_PER_MONTH
-from wattmill.physics.deployment import Deployment, deployment_of
-from wattmill.physics.performance import performance
+from wattmill.core.errors import PlanError
+from wattmill.physics.deployment import Deployment, deployment_of, layouts
+from wattmill.physics.performance import full_batch, performance
 from wattmill.plan.studies.buy_asked import Asked
 from wattmill.plan.studies.machines import Machines, machines
 from wattmill.plan.studies.sourced import Sources
@@ -52,7 +55,11 @@ def capacity(
     PlanError if it holds not one request.
     """
     own = Sources(factory)
-    found = machines(pool, asked.workload, own)
+    try:
+        found = machines(pool, asked.workload, own)
+    except PlanError as error:
+        where = f"{factory.path}: {at}"
+        raise PlanError(error.message, hint=error.hint, place=where) from None
     deployment = deployment_of(pool)
     assert found is not None and deployment is not None, "machines have hardware"
     for each in own.all:
@@ -64,6 +71,21 @@ def capacity(
         said = "computed by physics: the most load at which users do not wait too long"
         sources.add(f"{at}.in_time_frac", share, "share", said)
     return _capacity(found, deployment, share, asked, pool), found.paid_usd
+
+
+def best_layout(pool: Pool, asked: Asked) -> int | None:
+    """By how many cards each layer is shared, so that most is made in time; None where none holds a request."""
+    assert pool.hardware is not None
+    cards, heads = hardware(pool.hardware).count, model(pool.model).heads
+    made = {}
+    for tp in layouts(cards, heads):
+        laid = msgspec.structs.replace(pool, tp=tp)
+        deployment = deployment_of(laid)
+        assert deployment is not None
+        if full_batch(deployment, asked.workload) >= 1:
+            seen = performance(deployment, asked.workload, load_frac=1.0)
+            made[tp] = seen.full_tok_per_s * _in_time(deployment, asked, laid)
+    return max(made, key=lambda tp: made[tp], default=None)
 
 
 def _capacity(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-AS_IS = "as it is"
+AS_IS = "as-is"
 REST = "rest"
 """What no part of an option serves is bought from the reference API, so that options are alike."""
 
@@ -146,3 +146,8 @@ def present_costs(case: Case) -> dict[str, float]:
 def cheapest(npvs: dict[str, float]) -> str:
     """The option that costs least; of equals the first."""
     return min(npvs, key=lambda name: npvs[name])
+
+
+def runner_up(npvs: dict[str, float], best: str) -> str:
+    """The cheapest beside `best`; `best` itself where there is no other."""
+    return cheapest({name: usd for name, usd in npvs.items() if name != best} or npvs)

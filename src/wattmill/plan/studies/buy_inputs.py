@@ -15,7 +15,7 @@ from wattmill.finance.project import Project
 from wattmill.plan.studies.buy_apis import api_of, reference
 from wattmill.plan.studies.buy_case import Case, Option
 from wattmill.plan.studies.buy_machines import machines_of, own_machines
-from wattmill.plan.studies.buy_parts import Part, Rack, Terms
+from wattmill.plan.studies.buy_parts import Part, Purchase, Rack, Terms
 from wattmill.plan.studies.buy_reading import FOREVER, Reading
 from wattmill.plan.studies.machines import tax_method
 from wattmill.plan.studies.running import power
@@ -58,8 +58,8 @@ def buy_inputs(factory: Factory, today: date) -> BuyInputs:
     )
 
 
-def terms(reading: Reading) -> Terms:
-    """What holds for every option."""
+def terms_before_tax(reading: Reading) -> Terms:
+    """What holds for every option, without taxes."""
     finance, told = reading.factory.finance, reading.sources.told
     inflation = told("finance.inflation_frac_per_year", finance.inflation_frac_per_year, "1/year")
     discount = finance.discount_frac_per_year
@@ -70,10 +70,18 @@ def terms(reading: Reading) -> Terms:
         inflation_frac_per_year=inflation,
         power=power(reading.factory, reading.line, inflation, reading.sources),
         colo_usd_per_kw_month=told("site.colo_usd_per_kw_month", colo, "USD/kW/month"),
+        selling_cost_frac=told("finance.selling_cost_frac", finance.selling_cost_frac, "share"),
+    )
+
+
+def terms(reading: Reading) -> Terms:
+    """The same with taxes."""
+    finance, told = reading.factory.finance, reading.sources.told
+    return msgspec.structs.replace(
+        terms_before_tax(reading),
         tax_frac=told("finance.tax_frac", finance.tax_frac, "share"),
         depreciation=tax_method(finance, reading.sources),
         bonus_frac=told("finance.bonus_frac", finance.bonus_frac, "share"),
-        selling_cost_frac=told("finance.selling_cost_frac", finance.selling_cost_frac, "share"),
     )
 
 
@@ -108,14 +116,20 @@ def _within(part: Part, first: int, last: int) -> Part:
     later = max(0, first - part.first)
     last = min(last, part.last + later)
     moved = msgspec.structs.replace(part, first=part.first + later, last=last)
-    if not isinstance(moved, Rack) or moved.purchase is None:
-        return moved
-    bought = moved.purchase
+    if not isinstance(moved, Rack):
+        return msgspec.structs.replace(moved, binds=moved.binds + later if moved.binds else 0)
+    binds = moved.rent_binds + later if moved.rent_binds else 0
     return msgspec.structs.replace(
-        moved,
-        purchase=msgspec.structs.replace(
-            bought, month=bought.month + later, sold_month=min(bought.sold_month + later, last)
-        ),
+        moved, rent_binds=binds, purchase=_bought_within(moved.purchase, later, last)
+    )
+
+
+def _bought_within(bought: Purchase | None, later: int, last: int) -> Purchase | None:
+    """A purchase so much later, sold by `last`; None where it would come after that."""
+    if bought is None or bought.month + later >= last:
+        return None
+    return msgspec.structs.replace(
+        bought, month=bought.month + later, sold_month=min(bought.sold_month + later, last)
     )
 
 

@@ -11,10 +11,12 @@ from wattmill.finance.assets import Power, Price
 from wattmill.finance.sensitivity import Bar
 from wattmill.plan.studies.buy_asked import Asked
 from wattmill.plan.studies.buy_capacity import Capacity
-from wattmill.plan.studies.buy_case import Case, Option, cheapest, present_costs, run
+from wattmill.plan.studies.buy_case import Case, Option, cheapest, present_costs, run, runner_up
 from wattmill.plan.studies.buy_options import blended_usd_per_mtok
 from wattmill.plan.studies.buy_parts import Api, Part, Purchase, Rack
+from wattmill.plan.studies.buy_reading import reached_by
 from wattmill.plan.studies.buy_report import Curve, Knob, Turn
+from wattmill.plan.studies.timeline import Timeline
 
 replace = msgspec.structs.replace
 LOADS = np.geomspace(0.01, 100.0, 61)
@@ -30,13 +32,13 @@ def knobs(case: Case) -> tuple[Knob, ...]:
     """By how much the cheapest option beats the next, at both ends of each input; the longest bar first."""
     base = present_costs(case)
     best = cheapest(base)
-    other = cheapest({name: usd for name, usd in base.items() if name != best})
+    other = runner_up(base, best)
     found = []
     for name, (low, high, unit, turned) in TURNS.items():
         ends = [present_costs(turned(case, at)) for at in (low, high)]
-        if all(end == base for end in ends):
-            continue
         bar = Bar(name, low, high, *(end[other] - end[best] for end in ends))
+        if bar.swing == 0 and {cheapest(end) for end in ends} == {best}:
+            continue
         found.append(Knob(bar, unit, cheapest(ends[0]), cheapest(ends[1])))
     return tuple(sorted(found, key=lambda knob: (-knob.bar.swing, knob.bar.name)))
 
@@ -207,7 +209,7 @@ TURNS: dict[str, Turned] = {
 # --- the load -------------------------------------------------------------------------------------
 
 
-def turns(case: Case) -> tuple[Turn, ...]:
+def turns(case: Case, line: Timeline) -> tuple[Turn, ...]:
     """Loads at which another option becomes the cheapest, from a hundredth to a hundred times the demand."""
 
     def best(factor: float) -> str:
@@ -219,7 +221,9 @@ def turns(case: Case) -> tuple[Turn, ...]:
         below, above = winners[index], winners[index + 1]
         if below != above:
             at = _between(best, float(LOADS[index]), float(LOADS[index + 1]), below)
-            found.append(Turn(at * case.asked.output_mtok, at, below, best(at * (1 + 1e-6))))
+            after = best(at * (1 + 1e-6))
+            reached = reached_by(at, case.asked.growth_frac_per_year, line)
+            found.append(Turn(at * case.asked.output_mtok, at, below, after, reached))
     return tuple(found)
 
 

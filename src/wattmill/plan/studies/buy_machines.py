@@ -9,26 +9,40 @@ from wattmill.catalog.factory.records import ENGINES
 from wattmill.catalog.names import plain
 from wattmill.catalog.units import HOURS_PER_MONTH
 from wattmill.finance.assets import Price
-from wattmill.plan.studies.buy_capacity import Capacity, capacity
+from wattmill.plan.studies.buy_capacity import Capacity, best_layout, capacity
 from wattmill.plan.studies.buy_parts import Purchase, Rack
 from wattmill.plan.studies.buy_reading import FOREVER, Reading
 from wattmill.plan.studies.machines import resale
 from wattmill.plan.studies.selling import market_rent
 
 DEFAULT_ENGINE = "vllm"
+SERVED = ENGINES[DEFAULT_ENGINE]
+"""The precision by default of engines that may hold a copy of a model on each card."""
 
 
 def own_machines(reading: Reading) -> tuple[Rack, ...]:
     """The machines that the factory has; what was paid for them is paid."""
     found = []
-    for pool in reading.factory.pools:
-        if pool.hardware is not None and not pool.embedded:
-            made, _ = capacity(
-                reading.factory, f"pool.{pool.name}", pool, reading.asked, reading.sources
-            )
-            _warn(reading, made)
-            found.append(Rack(name=pool.name, kind="own", capacity=made, first=0, last=FOREVER))
+    for pool in alike(reading):
+        made, _ = capacity(
+            reading.factory, f"pool.{pool.name}", pool, reading.asked, reading.sources
+        )
+        _warn(reading, made)
+        found.append(Rack(name=pool.name, kind="own", capacity=made, first=0, last=FOREVER))
     return tuple(found)
+
+
+def alike(reading: Reading, like: Pool | None = None) -> tuple[Pool, ...]:
+    """Pools of machines with the model of `like`, or of the first pool: the demand is of one model."""
+    pools = reading.factory.pools
+    name = plain((like or pools[0]).model)
+    own = [pool for pool in pools if pool.hardware is not None and not pool.embedded]
+    for pool in own:
+        if plain(pool.model) != name:
+            reading.notes.append(
+                f"{pool.name}: serves {pool.model}, another model than the demand is taken to be for"
+            )
+    return tuple(pool for pool in own if plain(pool.model) == name)
 
 
 def machines_of(reading: Reading, offer: Offer) -> Rack:
@@ -79,7 +93,19 @@ def _pool(reading: Reading, offer: Offer) -> Pool:
     precision = reading.choice(offer, "precision", offer.precision or default or "", said)
     assert offer.hardware is not None, "the file gives an offer of machines its hardware"
     hardware = reading.told(offer, "hardware", offer.hardware, "machines")
-    return Pool(name=offer.name, model=name, hardware=hardware, precision=precision, engine=engine)
+    pool = Pool(name=offer.name, model=name, hardware=hardware, precision=precision, engine=engine)
+    return msgspec.structs.replace(pool, tp=_layout(reading, offer, pool))
+
+
+def _layout(reading: Reading, offer: Offer, pool: Pool) -> int | None:
+    """Servers may share layers among all cards or hold a copy on each; llama.cpp has one way."""
+    if ENGINES[pool.engine] != SERVED:
+        return None
+    tp = best_layout(pool, reading.asked)
+    if tp is not None:
+        said = "computed by physics: the layout that makes most in time"
+        reading.sources.add(f"offer.{offer.name}.tp", tp, "cards per copy", said)
+    return tp
 
 
 def _rented(reading: Reading, offer: Offer, rack: Rack) -> Rack:
@@ -106,16 +132,20 @@ def _bought(reading: Reading, offer: Offer, rack: Rack, catalog_usd: float | Non
     life = reading.told(offer, "life_months", offer.life_months, "months")
     last = rack.first + (life if offer.months is None else _months(reading, offer))
     frac, curve = _worth(reading, offer, usd, life)
-    finance = reading.factory.finance
-    upkeep = sum(
-        reading.sources.told(f"finance.{key}", getattr(finance, key), "1/year")
-        for key in ("maintenance_frac_per_year", "insurance_frac_per_year")
-    )
     return msgspec.structs.replace(
         rack,
         last=reading.ends(offer, last),
         purchase=Purchase(rack.first, usd, life, last, frac, curve),
-        upkeep_frac_per_year=upkeep,
+        upkeep_frac_per_year=upkeep(reading),
+    )
+
+
+def upkeep(reading: Reading) -> float:
+    """Maintenance and insurance of what is bought: share of its price a year."""
+    finance = reading.factory.finance
+    return sum(
+        reading.sources.told(f"finance.{key}", getattr(finance, key), "1/year")
+        for key in ("maintenance_frac_per_year", "insurance_frac_per_year")
     )
 
 

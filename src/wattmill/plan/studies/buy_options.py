@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wattmill.finance.cashflow import monthly_rate, npv_paths, payback_periods
-from wattmill.plan.studies.buy_case import Case, Ran
+from wattmill.plan.studies.buy_case import Case, Ran, run
 from wattmill.plan.studies.buy_parts import Api, Part, Served, present, price_of
 from wattmill.plan.studies.buy_report import OptionReport, PartReport
 from wattmill.plan.studies.timeline import Timeline
@@ -19,9 +19,14 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 
-def option_report(case: Case, ran: Ran, base: Ran, line: Timeline) -> OptionReport:
-    """An option held against the baseline."""
-    terms = case.terms
+def option_reports(case: Case, line: Timeline) -> tuple[OptionReport, ...]:
+    """Every option held against the first, and against each API."""
+    ran = [run(case, option) for option in case.all_options]
+    return tuple(_option(case, each, ran, line) for each in ran)
+
+
+def _option(case: Case, ran: Ran, others: list[Ran], line: Timeline) -> OptionReport:
+    terms, base = case.terms, others[0]
     rate = monthly_rate(terms.discount_frac_per_year)
     won = base.after_tax_usd - ran.after_tax_usd
     paid_back = payback_periods(won.tolist())
@@ -38,6 +43,11 @@ def option_report(case: Case, ran: Ran, base: Ran, line: Timeline) -> OptionRepo
         payback_months=paid_back,
         discounted_payback_months=payback_periods(won.tolist(), rate),
         break_even=line.label(math.ceil(paid_back)) if paid_back else None,
+        payback_against={
+            each.option.name: payback_periods((each.after_tax_usd - ran.after_tax_usd).tolist())
+            for each in others
+            if each.option.kind == "api" and each is not ran
+        },
         served_frac=float(shares[1]),
         last_served_frac=float(shares[-1]),
         parts=tuple(

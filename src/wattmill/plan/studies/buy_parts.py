@@ -95,10 +95,10 @@ class Terms(msgspec.Struct, frozen=True):
     inflation_frac_per_year: float
     power: Power
     colo_usd_per_kw_month: float
-    tax_frac: float
-    depreciation: Method
-    bonus_frac: float
-    selling_cost_frac: float
+    selling_cost_frac: float = 0.0
+    tax_frac: float = 0.0
+    depreciation: Method = "straight"
+    bonus_frac: float = 0.0
 
 
 class Served(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 
 from wattmill.catalog.factory import Factory, Offer
@@ -73,3 +74,11 @@ def months_from(factory: Factory, today: date, sources: Sources) -> Timeline:
     if finance.starts is not None:
         return Timeline(sources.told("finance.starts", finance.starts, "date"), months)
     return Timeline(sources.add("finance.starts", today, "date", "default: today"), months)
+
+
+def reached_by(factor: float, growth_frac_per_year: float, line: Timeline) -> str | None:
+    """The month in which a demand has grown to `factor` times itself; None for never, now, or after the study."""
+    if factor <= 1 or growth_frac_per_year <= 0:
+        return None
+    months = math.ceil(12 * math.log(factor) / math.log1p(growth_frac_per_year))
+    return line.label(months) if months <= line.months else None

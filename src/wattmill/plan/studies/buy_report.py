@@ -38,7 +38,8 @@ class OptionReport(msgspec.Struct, frozen=True):
     """One option. cost: present value of what is to be paid; saved: against the baseline.
 
     usd_per_mtok: levelised over the study, before tax, of input, cached input and output. payback:
-    months until it has cost less than the baseline for good; 0 if it never costs more, None never.
+    months until it has cost less than the baseline for good; 0 if it never costs more, None never;
+    payback_against: the same for each API that is offered.
     flow_usd: what is paid (below 0) and received, before tax; after_tax_flow_usd: with tax.
     """
 
@@ -52,6 +53,7 @@ class OptionReport(msgspec.Struct, frozen=True):
     payback_months: float | None
     discounted_payback_months: float | None
     break_even: str | None
+    payback_against: dict[str, float | None]
     served_frac: float
     last_served_frac: float
     parts: tuple[PartReport, ...]
@@ -61,12 +63,16 @@ class OptionReport(msgspec.Struct, frozen=True):
 
 
 class Turn(msgspec.Struct, frozen=True):
-    """A load, in Mtok of output a month of today and as a multiple of the demand, at which the answer changes."""
+    """A load, in Mtok of output a month of today and as a multiple of the demand, at which the answer changes.
+
+    reached: the month in which the demand has grown to that; None for never, or today.
+    """
 
     output_mtok: float
     factor: float
     below: str
     above: str
+    reached: str | None
 
 
 class Curve(msgspec.Struct, frozen=True):

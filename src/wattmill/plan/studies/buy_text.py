@@ -24,7 +24,10 @@ SHOWN_KNOBS = 8
 def render(report: BuyReport, *, with_inputs: bool = False) -> RenderableType:
     """The whole study: verdict, options, parts, what it hangs on, what may happen, inputs."""
     parts: list[RenderableType] = [headline(report), *(Text(line) for line in report.verdict)]
-    parts += [_options(report), _parts(report), _knobs(report)]
+    parts += [_options(report)]
+    parts += [_parts(report)] if machine_parts(report) else []
+    parts += [_paybacks(report)] if payback_rows(report) else []
+    parts += [_knobs(report)]
     parts += [_risk(report)] if report.risk else []
     parts += [inputs_table(report.inputs)] if with_inputs else [Text(inputs_line(report.inputs))]
     return Group(*parts, *(Text(f"note: {note}") for note in report.notes))
@@ -57,7 +60,7 @@ def option_cells(option: OptionReport, report: BuyReport) -> tuple[str, ...]:
     """A row of the options; `saved` is against the first."""
     base = report.options[0]
     each = option.usd_per_mtok
-    paid = UNKNOWN if option is base else months(option.payback_months)
+    paid = UNKNOWN if option is base else _when(option.payback_months)
     return (
         option.name,
         f"{option.cost_usd:,.0f}",
@@ -110,6 +113,35 @@ def _parts(report: BuyReport) -> Table:
     table = table_of(*PART_HEADS, left=(0, 1))
     for part in machine_parts(report):
         table.add_row(*part_cells(part))
+    return table
+
+
+def payback_rows(report: BuyReport) -> list[tuple[str, ...]]:
+    """Months in which machines have paid back, against each API; nothing without two APIs."""
+    apis = [option.name for option in report.options if option.kind == "api"]
+    if len(apis) < 2:
+        return []
+    return [
+        (option.name, *(_when(option.payback_against[api]) for api in apis))
+        for option in report.options
+        if option.kind != "api"
+    ]
+
+
+def _when(paid_back: float | None) -> str:
+    return "at once" if paid_back == 0 else months(paid_back)
+
+
+def payback_heads(report: BuyReport) -> tuple[str, ...]:
+    """The APIs, as heads of `payback_rows`."""
+    apis = (option.name for option in report.options if option.kind == "api")
+    return ("pays back against", *apis)
+
+
+def _paybacks(report: BuyReport) -> Table:
+    table = table_of(*payback_heads(report))
+    for row in payback_rows(report):
+        table.add_row(*row)
     return table
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from wattmill.plan.studies.buy_report import BuyReport, Knob, OptionReport
+from wattmill.plan.studies.buy_case import AS_IS
+from wattmill.plan.studies.buy_report import BuyReport, Knob, OptionReport, Turn
 from wattmill.plan.studies.words import digits, percent
 
 IDLE = 0.1
@@ -23,6 +24,7 @@ def _sentences(report: BuyReport) -> Iterator[str]:
     best, base = report.by_name[report.cheapest], report.options[0]
     yield _first(report, best, base)
     yield from _machines(report, best)
+    yield from _in_house(report, best)
     yield _turns(report)
     yield _knobs(report.knobs, report)
     if report.risk is not None:
@@ -35,17 +37,25 @@ def _sentences(report: BuyReport) -> Iterator[str]:
 
 def _first(report: BuyReport, best: OptionReport, base: OptionReport) -> str:
     money = report.currency
+    if len(report.options) == 1:
+        return (
+            f"There is only {best.name}: {best.cost_usd:,.0f} {money} over {report.months} months."
+        )
     if best is base:
         other = report.by_name[report.next]
         more = other.cost_usd - best.cost_usd
         return (
-            f"Stay with {best.name}: {best.cost_usd:,.0f} {money} over {report.months} months, in today's"
+            f"{_stay(best)}: {best.cost_usd:,.0f} {money} over {report.months} months, in today's"
             f" money; the next, {other.name}, costs {more:,.0f} more{_never(other)}."
         )
     return (
         f"Take {best.name}: {best.cost_usd:,.0f} {money} over {report.months} months, in today's money;"
         f" {best.saved_usd:,.0f} less than {base.name}{_paid(best)}."
     )
+
+
+def _stay(best: OptionReport) -> str:
+    return "Stay as it is" if best.name == AS_IS else f"Stay with {best.name}"
 
 
 def _never(option: OptionReport) -> str:
@@ -76,6 +86,34 @@ def _machines(report: BuyReport, best: OptionReport) -> Iterator[str]:
             )
 
 
+def _in_house(report: BuyReport, best: OptionReport) -> Iterator[str]:
+    """What it costs to keep tokens on machines of one's own, where that is not the cheapest."""
+    at_home = [option for option in report.options if _is_at_home(option)]
+    if not at_home or best in at_home:
+        return
+    least = min(at_home, key=lambda option: option.cost_usd)
+    more = (least.cost_usd - best.cost_usd) / report.months
+    yield (
+        f"{least.name}, with {percent(least.served_frac)} of it on machines of one's own, costs {more:,.0f}"
+        f" {report.currency} a month more than {best.name}: that is what it must be worth for other reasons,"
+        f" such as data that stays in the house{_against(least)}."
+    )
+
+
+def _is_at_home(option: OptionReport) -> bool:
+    return any(part.kind in ("buy", "lease") for part in option.parts)
+
+
+def _against(option: OptionReport) -> str:
+    """Of the APIs that it has paid back against, each with its months."""
+    paid = {name: at for name, at in option.payback_against.items() if at is not None}
+    if not paid:
+        return ""
+    return "; it pays back against " + ", ".join(
+        f"{name} after {at:.0f} months" for name, at in paid.items()
+    )
+
+
 def _idle(load_frac: float) -> str:
     return ": it is paid for and idle most of the time" if load_frac < IDLE else ""
 
@@ -93,7 +131,7 @@ def _turns(report: BuyReport) -> str:
         return "The answer is the same from a hundredth to a hundred times this demand."
     told = [
         f"{turn.above} from {digits(turn.output_mtok)} Mtok of output a month"
-        f" ({digits(turn.factor)} times the demand) on"
+        f" ({digits(turn.factor)} times the demand{_reached(turn)}) on"
         for turn in report.turns[:SHOWN_TURNS]
     ]
     return (
@@ -101,6 +139,10 @@ def _turns(report: BuyReport) -> str:
         + ", ".join(told)
         + "."
     )
+
+
+def _reached(turn: Turn) -> str:
+    return "" if turn.reached is None else f"; it grows to that by {turn.reached}"
 
 
 def _knobs(knobs: tuple[Knob, ...], report: BuyReport) -> str:

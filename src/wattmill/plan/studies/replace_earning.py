@@ -88,7 +88,9 @@ def earning(
     """Of one machine of `cards` that costs price_usd; `slot` are all machines that share the demand."""
     share = utilisation(factory, slot, sources)
     hourly, monthly = _rent(factory, found, cards, share, terms, sources, one)
-    return Earning(hourly, monthly, _running(factory, found, cards, share, price_usd, terms, sources))
+    return Earning(
+        hourly, monthly, _running(factory, found, cards, share, price_usd, terms, sources)
+    )
 
 
 def _rent(

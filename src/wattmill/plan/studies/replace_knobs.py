@@ -11,6 +11,9 @@ from wattmill.finance.replacement import best_replacement
 from wattmill.finance.slot import Machine, Slot, Use
 from wattmill.plan.studies.replace_report import Moved
 
+SWAP = "swap to "
+RANGE, NEAR = (0.5, 2.0), 0.01
+
 Turn = Callable[[Slot], Slot]
 
 
@@ -28,6 +31,26 @@ def moved(slot: Slot) -> tuple[Moved, ...]:
     """Every knob that can matter for this slot; what moves the value most comes first."""
     found = [_moved(slot, knob) for knob in _knobs(slot)]
     return tuple(sorted(found, key=lambda each: (-each.swing_usd, each.name)))
+
+
+def swaps_from(slot: Slot) -> float | None:
+    """Rents of new machines, over those assumed, from which one of them comes into the slot at the median rent.
+
+    By halving between half and twice, to a hundredth; None if all or none of that does it.
+    """
+    new = _is(slot, here=False)
+
+    def comes(factor: float) -> bool:
+        plan = best_replacement(_uses(slot, new, _rented(factor))).plan
+        return any(step.action.startswith(SWAP) for step in plan)
+
+    low, high = RANGE
+    if len(slot.machines) == 1 or comes(low) or not comes(high):
+        return None
+    while high - low > NEAR:
+        middle = (low + high) / 2
+        low, high = (low, middle) if comes(middle) else (middle, high)
+    return (low + high) / 2
 
 
 def _moved(slot: Slot, knob: Knob) -> Moved:
@@ -50,22 +73,22 @@ def _first(slot: Slot) -> tuple[int | None, str, float]:
 def _knobs(slot: Slot) -> list[Knob]:
     old, new = _is(slot, here=True), _is(slot, here=False)
     found = [
-        _factor("rents of all machines", 0.2, lambda s, f: _uses(s, _everything, _rented(f))),
-        _factor("rents of what is here", 0.2, lambda s, f: _uses(s, old, _rented(f))),
+        _factor("rents of all", 0.2, lambda s, f: _uses(s, _everything, _rented(f))),
+        _factor("rents of these", 0.2, lambda s, f: _uses(s, old, _rented(f))),
         _points("drift of rents, a year", 0.15, lambda s, p: _uses(s, _everything, _drifted(p))),
-        _factor("used price of what is here", 0.2, lambda s, f: _machines(s, old, _priced(f))),
+        _factor("used price of these", 0.2, lambda s, f: _machines(s, old, _priced(f))),
         _factor("running costs", 0.3, lambda s, f: _uses(s, _everything, _run(f))),
         _points("cost of capital, a year", 0.04, _discounted),
     ]
     if len(slot.machines) > 1:
         found += [
-            _factor("rents of new machines", 0.2, lambda s, f: _uses(s, new, _rented(f))),
-            _factor("price of new machines", 0.2, lambda s, f: _machines(s, new, _priced(f))),
-            _points("what a year leaves of them", 0.1, lambda s, p: _machines(s, new, _worn(p))),
-            Knob("new machines to be had", "-6 months", "+6 months", _later(-6, new), _later(6, new)),
+            _factor("rents of new ones", 0.2, lambda s, f: _uses(s, new, _rented(f))),
+            _factor("price of new ones", 0.2, lambda s, f: _machines(s, new, _priced(f))),
+            _points("new ones keep, a year", 0.1, lambda s, p: _machines(s, new, _worn(p))),
+            Knob("new ones to be had", "-6 months", "+6 months", _later(-6, new), _later(6, new)),
         ]
     if slot.rent is not None:
-        found.append(Knob("swings of rents", "none", "half as wide again", _calm, _wild))
+        found.append(Knob("swings of rents", "none", "half more", _calm, _wild))
     return found
 
 

@@ -53,7 +53,7 @@ def unit(machine: Machine, cards: str, earns: Earning, slot_kw: float, *, is_her
         hardware=cards,
         kw=machine.kw,
         in_slot=count,
-        unused_kw=slot_kw - count * machine.kw,
+        unused_kw=max(0.0, slot_kw - count * machine.kw),
         usd=machine.usd,
         usd_per_card_hour=earns.usd_per_card_hour,
         rent_usd_per_month=earns.rent_usd_per_month,
@@ -67,13 +67,13 @@ def unit(machine: Machine, cards: str, earns: Earning, slot_kw: float, *, is_her
 
 
 def cards_per_machine(card: str, cards: int) -> int:
-    """Of the smallest system of the catalog that divides them; all of them without one."""
+    """Of the largest system of the catalog that divides them; all of them without one."""
     counts = [
         s.hardware.count
         for s in systems()
         if s.hardware.accelerator.name == card and cards % s.hardware.count == 0
     ]
-    return min(counts, default=cards)
+    return max(counts, default=cards)
 
 
 def incumbent(
@@ -234,7 +234,7 @@ def _new_trend(card: str, name: str, sources: Sources) -> float:
     if seen:
         months = (first_day(seen[-1].as_of) - first_day(seen[0].as_of)).days / DAYS_PER_MONTH
         if months >= TREND_MONTHS:
-            factor = (seen[-1].value / seen[0].value) ** (12 / months)
+            factor = float((seen[-1].value / seen[0].value) ** (12 / months))
             said = f"catalog: prices of new {card}, {seen[0].as_of} to {seen[-1].as_of}"
             return sources.add(path, factor, "1/year", said)
     return sources.add(path, 1.0, "1/year", "default: no two prices are known; it stays")

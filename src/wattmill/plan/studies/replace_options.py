@@ -113,7 +113,9 @@ def _lower_said(factory: Factory, card: str) -> tuple[float, str]:
         return 0.75, "default: a judgement; the catalog has too few rents"
     values = sorted(quote.value for quote in near)
     low = median(values[: len(values) // 2])
-    said = f"catalog: lower half of {len(near)} rents of {card} over their median, to {near[-1].as_of}"
+    said = (
+        f"catalog: lower half of {len(near)} rents of {card} over their median, to {near[-1].as_of}"
+    )
     return low / median(values), said
 
 

@@ -74,8 +74,11 @@ class Moved(msgspec.Struct, frozen=True):
 class PoolReplacement(msgspec.Struct, frozen=True):
     """One pool: what to do with its slot.
 
-    action and month are those of the median rent; None: keep to the end. rent_usd_per_hour is today's, of a card
-    (None where tokens are sold), and rent_by_month its median; rent_low and rent_high hold nine of ten futures.
+    action and month are of the first step at the median rent; None: keep to the end. The price is the rent of a card
+    by the hour, or the level of token prices (1 today): price_today moves by price_drift_factor a year times a random
+    level; price_by_month is its median, price_low and price_high are P5 and P95. without_new_usd: what the best policy
+    is worth if no new machines could be had. swaps_from_factor: rents of new machines, over those assumed, from which
+    one of them comes into the slot at the median rent (None: not within half and twice).
     """
 
     pool: str
@@ -86,6 +89,8 @@ class PoolReplacement(msgspec.Struct, frozen=True):
     space_usd_per_kw_month: float
     units: tuple[Unit, ...]
     best: Replacement
+    without_new_usd: float
+    swaps_from_factor: float | None
     do_today: str
     action: str | None
     month: int | None
@@ -95,7 +100,8 @@ class PoolReplacement(msgspec.Struct, frozen=True):
     dark: tuple[Dark, ...]
     moved: tuple[Moved, ...]
     price_of: str
-    price_unit: str
+    price_today: float
+    price_drift_factor: float
     price_by_month: tuple[float, ...]
     price_low: tuple[float, ...]
     price_high: tuple[float, ...]

@@ -143,6 +143,4 @@ def dark(
 
 def _flow(use: Use, month: int) -> float:
     rent = use.rent_usd_per_month * (1 + use.rent_frac_per_year) ** (month / 12)
-    return float(
-        rent - use.running_usd_per_month * (1 + use.running_frac_per_year) ** (month / 12)
-    )
+    return float(rent - use.running_usd_per_month * (1 + use.running_frac_per_year) ** (month / 12))

@@ -17,9 +17,6 @@ from wattmill.plan.studies.timeline import lead_tasks
 from wattmill.site import calendar as dates
 from wattmill.site.durations import Task
 
-OWN_GRID_KW = 500.0
-"""From here on a site may need a connection of its own; below, somebody else has it."""
-
 GRID = {
     "US-VA": "grid-virginia", "US-TX": "grid-texas", "US-OH": "grid-columbus",
     "US-CA": "grid-silicon-valley", "US-PA": "grid-pittsburgh",
@@ -37,9 +34,11 @@ def calendar(
     """The file's lead times; those of the catalog for a large site without; None for a small one."""
     tasks = lead_tasks(factory)
     for task in tasks:
-        sources.add(f"lead_time.{task.name}", task.months, "months", "factory file [[site.lead_time]]")
+        sources.add(
+            f"lead_time.{task.name}", task.months, "months", "factory file [[site.lead_time]]"
+        )
     if not tasks:
-        if envelope.committed_kw < OWN_GRID_KW:
+        if not envelope.is_large:
             notes.append("no calendar: the file has no [[site.lead_time]]")
             return None
         tasks = _usual(factory, sources)
@@ -47,7 +46,7 @@ def calendar(
     plan = dates.timetable(tasks)
     outlook = dates.simulate(tasks, factory.finance.seed, keep=True)
     planned = _planned(factory, plan, today, sources)
-    fleet = dark_fleet(factory, found, margin_usd, envelope, sources)
+    fleet = dark_fleet(factory, found, margin_usd, envelope, sources, notes)
     late = np.maximum(0.0, np.array(outlook.finishes) - planned)
     return Calendar(
         plan=plan,
@@ -59,7 +58,7 @@ def calendar(
             _day(today, outlook.p50_months),
             _day(today, outlook.p90_months),
         ),
-        late_month_usd=_month(fleet),
+        late_month_usd=_month(fleet, is_margin_known=margin_usd is not None),
         risk=delay_risk(fleet, late) if late.size else None,
     )
 
@@ -79,8 +78,9 @@ def _usual(factory: Factory, sources: Sources) -> list[Task]:
 
 def _known(name: str, after: tuple[str, ...], sources: Sources) -> Task:
     row = facilities.lead_time(name)
-    said = f"catalog: {row.terms}; {row.source}, {row.as_of}" if row.terms else f"catalog: {row.source}"
-    return Task(name, sources.add(f"lead_time.{name}", row.months, "months", said), after)
+    said = f"catalog: {'; '.join(filter(None, (row.terms, row.source)))}, {row.as_of}"
+    sources.add(f"lead_time.{name}", row.months, "months", said)
+    return Task(name, row.months, after)
 
 
 def _planned(factory: Factory, plan: dates.Timetable, today: date, sources: Sources) -> float:
@@ -116,10 +116,15 @@ def _day(today: date, months: float | None) -> date | None:
 
 def dark_fleet(
     factory: Factory, found: tuple[Machines, ...], margin_usd: float | None, envelope: Envelope,
-    sources: Sources,
+    sources: Sources, notes: list[str],
 ) -> DarkFleet:  # fmt: skip
     """The machines of the site, paid for and waiting; their money costs interest or the owner's rate."""
     value = sum(each.paid_usd or 0.0 for each in found)
+    notes += [
+        f"{each.pool.name}: what it cost is not known, so delay is counted without it"
+        for each in found
+        if each.paid_usd is None
+    ]
     space = factory.site.colo_usd_per_kw_month * envelope.committed_kw
     standing = factory.finance.staff_usd_per_month + factory.finance.other_usd_per_month + space
     return DarkFleet(
@@ -161,14 +166,13 @@ def _rate(factory: Factory, value_usd: float, sources: Sources) -> float:
     return sources.add("delay.interest_frac_per_year", rate, "1/year", said)
 
 
-def _month(fleet: DarkFleet) -> dict[str, float]:
+def _month(fleet: DarkFleet, *, is_margin_known: bool) -> dict[str, float]:
     """The first month of delay by part; the margin that is missed stands beside the total."""
     cost = delay_cost(fleet, 1.0)
-    return {
+    parts = {
         "interest": float(cost.interest_usd),
         "lost value": float(cost.lost_value_usd),
         "standing costs": float(cost.standing_usd),
         "total": float(cost.total_usd),
-        "margin not earned": float(cost.lost_margin_usd),
     }
-
+    return parts | ({"margin not earned": float(cost.lost_margin_usd)} if is_margin_known else {})

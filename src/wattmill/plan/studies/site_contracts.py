@@ -43,9 +43,7 @@ class Load(msgspec.Struct, frozen=True):
     seed: int
 
 
-def contracts(
-    factory: Factory, envelope: Envelope, line: Timeline, sources: Sources
-) -> Contracts:
+def contracts(factory: Factory, envelope: Envelope, line: Timeline, sources: Sources) -> Contracts:
     """Tariff, what is agreed, a PPA of the catalog and spot, over the horizon."""
     finance = factory.finance
     load = Load(
@@ -60,7 +58,7 @@ def contracts(
     if factory.site.power_contract is not None:
         rows.append(_agreed(factory, factory.site.power_contract, tariff, line, load, sources))
     quote = ppa(factory.site.region)
-    if quote is not None:
+    if quote is not None and envelope.is_large:
         rows.append(_ppa(quote, tariff, load, sources))
     rows.append(_spot(factory, tariff, load, sources))
     return Contracts(load.months, load.mean_kw, rows[0].pv_usd / _energy_pv(load), tuple(rows))
@@ -115,7 +113,12 @@ def _energy_pv(load: Load) -> float:
 
 
 def _agreed(
-    factory: Factory, terms: PowerContract, tariff: Contract, line: Timeline, load: Load, sources: Sources
+    factory: Factory,
+    terms: PowerContract,
+    tariff: Contract,
+    line: Timeline,
+    load: Load,
+    sources: Sources,
 ) -> ContractRow:
     """The file's contract: its share at its price until it ends, the rest at what follows."""
     at = "site.power_contract"
@@ -127,13 +130,12 @@ def _agreed(
     share = sources.told(f"{at}.share_frac", terms.share_frac, "share")
     rest = _rest(terms, tariff, sources)
     own = Contract(_kind(terms), first, rise, _held(terms, line, sources), then=rest)
-    bills = [
-        part * buying.bill(each, load.months, load.mean_kw).total_usd
-        for part, each in ((share, own), (1 - share, rest))
-    ]
-    charge = demand * load.peak_kw
-    found = _billed(f"agreed: {terms.kind}", first, sum(bills) + charge, load)
-    even = _break_even(Contract(_kind(terms), first, rise), tariff, load)
+    agreed, open_ = (buying.bill(each, load.months, load.mean_kw).total_usd for each in (own, rest))
+    bill = share * agreed + (1 - share) * open_ + demand * load.peak_kw
+    found = _billed(f"agreed: {terms.kind}", first, bill, load)
+    of_mean = demand * load.peak_kw / load.mean_kw
+    held = Contract(_kind(terms), first, rise, demand_usd_per_kw_month=of_mean)
+    even = _break_even(held, tariff, load)
     return msgspec.structs.replace(found, break_even_frac_per_year=even, is_agreed=True)
 
 
@@ -157,9 +159,7 @@ def _rest(terms: PowerContract, tariff: Contract, sources: Sources) -> Contract:
     """What is paid for energy that the contract does not cover."""
     if terms.then_usd_per_kwh is None:
         return tariff
-    then = sources.told(
-        "site.power_contract.then_usd_per_kwh", terms.then_usd_per_kwh, "USD/kWh"
-    )
+    then = sources.told("site.power_contract.then_usd_per_kwh", terms.then_usd_per_kwh, "USD/kWh")
     return msgspec.structs.replace(tariff, usd_per_kwh=then)
 
 
@@ -177,7 +177,7 @@ def _held(terms: PowerContract, line: Timeline, sources: Sources) -> int | None:
 def _ppa(quote: Quote, tariff: Contract, load: Load, sources: Sources) -> ContractRow:
     """A PPA at the catalog's price, which is of energy alone; wires and taxes come on top."""
     usd = sources.add("ppa.usd_per_kwh", quote.value / MWH, "USD/kWh", quoted(quote))
-    return _row(f"PPA in {quote.of}, energy alone", Contract("ppa", usd), load, tariff)
+    return _row(f"PPA in {quote.of}", Contract("ppa", usd), load, tariff)
 
 
 def _spot(factory: Factory, tariff: Contract, load: Load, sources: Sources) -> ContractRow:
@@ -208,7 +208,9 @@ def _process(factory: Factory, tariff: Contract, sources: Sources) -> PriceProce
     terms, given = factory.site.power_contract, factory.finance.power
     if terms is not None and terms.volatility_frac_per_year is not None:
         values["volatility_frac_per_year"] = sources.told(
-            "site.power_contract.volatility_frac_per_year", terms.volatility_frac_per_year, "1/√year"
+            "site.power_contract.volatility_frac_per_year",
+            terms.volatility_frac_per_year,
+            "1/√year",
         )
     for key in PriceProcess.__struct_fields__:
         own = getattr(given, key) if given is not None else None

@@ -18,27 +18,37 @@ SMALL_A = {"nec": 60.0, "iec": 63.0}
 
 SMALL_PHASES = 3
 NORTH_AMERICA = ("US", "CA", "MX")
-PHASES: dict[int, Phases] = {0: 0, 1: 1, 3: 3}
+PHASES: dict[int, Phases] = {1: 1, 3: 3}
 
 
-def feeder_rows(
-    factory: Factory, envelope: Envelope, sources: Sources
-) -> tuple[FeederRow, ...]:
+def feeder_rows(factory: Factory, envelope: Envelope, sources: Sources) -> tuple[FeederRow, ...]:
     """Each pool's rack at the site's voltage, then the densest rack at the voltages of all chains."""
     series = _series(factory, sources)
     sources.add("feeder.length_m", LENGTH_M, "m", "default: from the panel to a rack")
     sources.told("site.power_factor", factory.site.power_factor, "ratio")
-    volts = sources.told("site.feed_v", factory.site.feed_v, "V", "default: 208 V three-phase")
-    phases = PHASES[sources.told("site.feed_phases", factory.site.feed_phases, "phases")]
-    own = [
-        _row(factory, each, volts, phases, series, is_own=True) for each in envelope.stands
-    ]
+    volts, phases = _feed(factory, sources)
+    own = [_row(factory, each, volts, phases, series, is_own=True) for each in envelope.stands]
     densest = max(envelope.stands, key=lambda each: each.rack_kw)
     others = dict.fromkeys((chain.feed_v, chain.phases) for chain in electrical.chains())
     rest = [
-        _row(factory, densest, v, p, series, is_own=False) for v, p in others if (v, p) != (volts, phases)
+        _row(factory, densest, v, p, series, is_own=False)
+        for v, p in others
+        if (v, p) != (volts, phases)
     ]
     return (*own, *rest)
+
+
+def _feed(factory: Factory, sources: Sources) -> tuple[float, Phases]:
+    """Volts and phases at the rack: of the file, else of the chain that it names."""
+    site = factory.site
+    if site.delivery is not None and not factory.says("site", "feed_v"):
+        chain = electrical.chain(site.delivery)
+        said = f"catalog: as {chain.name} comes to a rack"
+        sources.add("site.feed_phases", chain.phases, "phases (0: DC)", said)
+        return sources.add("site.feed_v", chain.feed_v, "V", said), chain.phases
+    volts = sources.told("site.feed_v", site.feed_v, "V", "default: 208 V three-phase")
+    phases = sources.told("site.feed_phases", site.feed_phases, "phases")
+    return volts, PHASES[phases]
 
 
 def _series(factory: Factory, sources: Sources) -> Breakers:

@@ -24,8 +24,9 @@ EMPTY_RACK_KG = 150.0
 WHOLE_RACK_UNITS = 40
 """A system of so many units is a rack itself."""
 
+MACHINE = "machine of "
 MOST_CARDS = 8
-"""Cards of a machine where the catalog knows none with these."""
+"""What a machine is called that the catalog does not know, and how many cards it has at the most."""
 
 
 class Box(msgspec.Struct, frozen=True):
@@ -38,7 +39,7 @@ class Box(msgspec.Struct, frozen=True):
     @property
     def name(self) -> str:
         """The system, or what it may look like."""
-        return self.system.name if self.system else f"machine of {self.cards}"
+        return self.system.name if self.system else f"{MACHINE}{self.cards}"
 
     @property
     def is_liquid(self) -> bool:
@@ -52,7 +53,9 @@ class Box(msgspec.Struct, frozen=True):
         return units is not None and units >= WHOLE_RACK_UNITS
 
 
-def envelope(factory: Factory, found: tuple[Machines, ...], load: float, sources: Sources) -> Envelope:
+def envelope(
+    factory: Factory, found: tuple[Machines, ...], load: float, sources: Sources
+) -> Envelope:
     """kW from cards to meter, and the racks. PlanError, with the pool, where a machine fits no rack."""
     site = factory.site
     pue = sources.told("site.pue", site.pue, "ratio")

@@ -24,8 +24,9 @@ def margin_usd_per_month(
         notes.append(f"what a month of delay loses in margin is not known: {error.message}")
         return None
     for each in inputs.sources:
-        if each.name.startswith(("price.", "rent.", "finance.usd_per", "finance.sells")):
-            sources.add(each.name, each.value or 0.0, each.unit, each.source)
+        is_price = each.name.startswith(("price.", "rent.", "finance.usd_per"))
+        if is_price and isinstance(each.value, float):
+            sources.add(each.name, each.value, each.unit, each.source)
     said = "computed by sales at today's prices and the planned load, less costs but power"
     return sources.add("site.margin_usd_per_month", _margin_usd(inputs), "USD/month", said)
 

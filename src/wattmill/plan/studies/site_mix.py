@@ -10,26 +10,22 @@ from datetime import date
 
 import msgspec
 
-from wattmill.catalog.factory import Candidate, Factory, Pool
-from wattmill.catalog.hardware import hardware
-from wattmill.catalog.units import KILO, MEGA, SECONDS_PER_MONTH
+from wattmill.catalog.factory import Factory, Pool
+from wattmill.catalog.units import KILO
 from wattmill.core.errors import PlanError
 from wattmill.physics.performance import Workload
-from wattmill.plan.fleet.candidates import Room, answer_usd_per_mtok, machine_types
+from wattmill.plan.fleet.candidates import answer_usd_per_mtok
 from wattmill.plan.fleet.mix import best_mix
 from wattmill.plan.fleet.records import Envelope, MachineType, Market, Objective
 from wattmill.plan.sizing.money import Terms
 from wattmill.plan.sizing.options import SizeQuestion
 from wattmill.plan.sizing.slo import Slo
 from wattmill.plan.studies.selling import token_prices
+from wattmill.plan.studies.site_candidates import types_of
 from wattmill.plan.studies.site_report import Fleet, FleetPoint
 from wattmill.plan.studies.sourced import Sources
 
 TTFT_S, TPOT_S = 2.0, 0.05
-RACK_KW = 40.0
-MANY = 100_000
-"""Machines of a candidate where nobody says how many can be had."""
-
 POINTS = (0.25, 0.5, 0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0)
 """Caps that are tried, as shares of the site's."""
 
@@ -57,17 +53,31 @@ def fleet(
             hint="give [site] power_cap_kw, or --capital",
             place=str(factory.path),
         )
-    question = _question(factory, pool, workload, load, usd_per_kwh, sources)
-    types, stocks = _types(factory, pool, question, today, sources)
-    markets = [Market(pool.model, _answer_usd(factory, pool, workload, limits, sources))]
+    question = _question(
+        factory, pool, workload, _load(factory, load, sources), usd_per_kwh, sources
+    )
+    types, stocks = types_of(factory, pool, question, today, sources)
+    markets = [_market(factory, pool, workload, limits, sources)]
     envelope = Envelope(kw, limits.capital_usd, limits.racks, stocks=stocks)
     mix = best_mix(types, markets, envelope, limits.objective)
     points = _points(types, markets, envelope, limits.objective)
-    return Fleet(mix, len(types), points)
+    return Fleet(mix, len(types), markets[0].usd_per_mtok, _least_usd(types), points)
+
+
+def _least_usd(types: Sequence[MachineType]) -> float:
+    """USD per Mtok of answers from which the cheapest machine is worth having, fully at work."""
+    return min(
+        each.fixed_usd_per_month / each.mtok_per_month + each.variable_usd_per_mtok
+        for each in types
+        if each.mtok_per_month > 0
+    )
 
 
 def _points(
-    types: Sequence[MachineType], markets: Sequence[Market], envelope: Envelope, objective: Objective
+    types: Sequence[MachineType],
+    markets: Sequence[Market],
+    envelope: Envelope,
+    objective: Objective,
 ) -> tuple[FleetPoint, ...]:
     """The same at other caps; the slope is that of machines in parts."""
     if envelope.kw is None or objective == "cost":
@@ -83,14 +93,49 @@ def _points(
 
 
 def _question(
-    factory: Factory, pool: Pool, workload: Workload, load: float, usd_per_kwh: float, sources: Sources
+    factory: Factory,
+    pool: Pool,
+    workload: Workload,
+    load: float,
+    usd_per_kwh: float,
+    sources: Sources,
 ) -> SizeQuestion:
     terms = Terms(usd_per_kwh, factory.site.pue, _life(factory, sources), max(load, 0.01), "own")
-    return SizeQuestion(pool.model, workload, _slo(factory, sources), users=1, terms=terms)
+    return SizeQuestion(pool.model, workload, _slo(factory, sources), terms=terms)
+
+
+def _load(factory: Factory, load: float, sources: Sources) -> float:
+    """Mean over full load: what peaks leave where the demand is known, else what is planned."""
+    demand = factory.demand
+    if demand.output_mtok_per_month is None:
+        return load
+    peak = sources.told("demand.peak_to_mean", demand.peak_to_mean, "ratio")
+    return sources.add("mix.load_frac", 1 / peak, "share", "computed by the peaks of the demand")
+
+
+def _market(
+    factory: Factory, pool: Pool, workload: Workload, limits: Limits, sources: Sources
+) -> Market:
+    """What answers bring. The demand is the most that is sold, and for least cost what is promised."""
+    asked = factory.demand.output_mtok_per_month
+    if asked is not None:
+        sources.told("demand.output_mtok_per_month", asked, "Mtok/month")
+    if limits.objective == "cost":
+        if asked is None:
+            raise PlanError(
+                "least cost of what?",
+                hint="give [demand] output_mtok_per_month",
+                place=str(factory.path),
+            )
+        return Market(pool.model, least_mtok=asked)
+    usd = _answer_usd(factory, pool, workload, limits, sources)
+    return Market(pool.model, usd, most_mtok=asked if limits.objective == "margin" else None)
 
 
 def _life(factory: Factory, sources: Sources) -> int:
-    return int(sources.add("mix.life_months", 36, "months", "default: wear of machines that are new"))
+    return int(
+        sources.add("mix.life_months", 36, "months", "default: wear of machines that are new")
+    )
 
 
 def _slo(factory: Factory, sources: Sources) -> Slo:
@@ -118,98 +163,3 @@ def _answer_usd(
     return sources.add(
         "mix.usd_per_mtok", usd, "USD/Mtok", "computed by prices of answers and their prompts"
     )
-
-
-# --- machines to choose from ----------------------------------------------------------------------
-
-
-def _types(
-    factory: Factory, pool: Pool, question: SizeQuestion, today: date, sources: Sources
-) -> tuple[tuple[MachineType, ...], dict[str, float]]:
-    """Machine types, and how many cards of each candidate there are."""
-    room = _room(factory, sources)
-    if not factory.candidates:
-        return machine_types(question, today, room), {}
-    types: list[MachineType] = []
-    stocks: dict[str, float] = {}
-    for each in factory.candidates:
-        if each.model not in (None, pool.model):
-            continue
-        found = _of(each, factory, question, room, today, sources)
-        stocks[each.name] = float(hardware(each.hardware).count * (each.most or MANY))
-        types += found
-    if not types:
-        raise PlanError(
-            f"no [[candidate]] is for {pool.model}", hint="leave model out", place=str(factory.path)
-        )
-    return tuple(types), stocks
-
-
-def _room(factory: Factory, sources: Sources) -> Room:
-    site = factory.site
-    rack_kw = RACK_KW if site.rack_kw is None else site.rack_kw
-    sources.told("site.rack_kw", rack_kw, "kW", "default: a rack on contained air")
-    return Room(rack_kw, usd_per_kw_month=site.colo_usd_per_kw_month)
-
-
-def _of(
-    each: Candidate, factory: Factory, question: SizeQuestion, room: Room, today: date, sources: Sources
-) -> list[MachineType]:
-    """The layouts of a candidate, with what the file says of one of its machines."""
-    at, asked = f"candidate.{each.name}", hardware(each.hardware)
-    for key, unit in (("usd", "USD"), ("kw", "kW"), ("tok_per_s", "tok/s"), ("most", "machines")):
-        value = getattr(each, key)
-        if value is not None:
-            sources.told(f"{at}.{key}", value, unit)
-    if each.usd is not None and each.kw is not None and each.tok_per_s is not None:
-        return [_given(each, factory, question, room)]
-    words = f"{asked.count * (each.most or MANY)}x {asked.accelerator.name}"
-    own = msgspec.structs.replace(
-        question,
-        hardware=(words,),
-        precisions=(each.precision,) if each.precision else (),
-        terms=msgspec.structs.replace(question.terms, life_months=each.life_months),
-    )
-    return [_named(each, made, asked.count, question) for made in machine_types(own, today, room)]
-
-
-def _named(each: Candidate, made: MachineType, count: int, question: SizeQuestion) -> MachineType:
-    """A layout under the candidate's name; its price or power go before the catalog's."""
-    cards = sum(made.uses.values())
-    machines = cards / count
-    capital = made.capital_usd if each.usd is None else each.usd * machines
-    kw = made.kw if each.kw is None else each.kw * question.terms.pue * machines
-    mtok = made.mtok_per_month
-    if each.tok_per_s is not None:
-        mtok = _mtok(each.tok_per_s * machines, question)
-    fixed = made.fixed_usd_per_month + (capital - made.capital_usd) / each.life_months
-    return msgspec.structs.replace(
-        made, name=f"{each.name}: {made.name}", kw=kw, capital_usd=capital, mtok_per_month=mtok,
-        fixed_usd_per_month=fixed, uses={each.name: cards},
-    )  # fmt: skip
-
-
-def _given(
-    each: Candidate, factory: Factory, question: SizeQuestion, room: Room
-) -> MachineType:
-    """A machine all of whose figures are in the file; energy goes with the tokens."""
-    assert each.usd is not None
-    assert each.kw is not None
-    assert each.tok_per_s is not None
-    terms = question.terms
-    kw = each.kw * terms.pue
-    return MachineType(
-        name=each.name,
-        model=question.model,
-        kw=kw,
-        capital_usd=each.usd,
-        racks=each.kw / room.rack_kw,
-        mtok_per_month=_mtok(each.tok_per_s, question),
-        fixed_usd_per_month=each.usd / each.life_months + kw * room.usd_per_kw_month,
-        variable_usd_per_mtok=kw * terms.usd_per_kwh * MEGA / each.tok_per_s / 3600,
-        uses={each.name: float(hardware(each.hardware).count)},
-    )
-
-
-def _mtok(tok_per_s: float, question: SizeQuestion) -> float:
-    return tok_per_s * question.terms.load_frac * SECONDS_PER_MONTH / MEGA

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import msgspec
+
 from wattmill.catalog import facilities
 from wattmill.catalog.factory import Factory
 from wattmill.catalog.market import latest
@@ -25,12 +27,19 @@ from wattmill.site.rack import slots_per_mw
 
 NEW = {"US": "us-new", "world": "world-new"}
 MONTHS = 12
+HALL_KW = 50.0
+"""Below this a hall is a few racks, and what comes later stands elsewhere."""
+
 LATER = ("DGX-B300", "GB300-NVL72", "Vera-Rubin-NVL72")
 """Machines that may stand in the same racks later: one for air, two racks of liquid."""
 
 
 def facility(
-    factory: Factory, envelope: Envelope, found: tuple[Machines, ...], sources: Sources, notes: list[str]
+    factory: Factory,
+    envelope: Envelope,
+    found: tuple[Machines, ...],
+    sources: Sources,
+    notes: list[str],
 ) -> Facility:
     """A building for the machines at their peak, by the MW of machines."""
     usd_per_mw = _usd_per_mw(factory, sources)
@@ -92,7 +101,9 @@ def _builds(envelope: Envelope, notes: list[str]) -> tuple[building.RackBuild, .
 
 
 def _uses(envelope: Envelope, usd: float) -> tuple[building.Use, ...]:
-    """What machines that come later could use of the same racks and power."""
+    """What machines that come later could use of the same racks and power; nothing of a small hall."""
+    if envelope.machines_kw < HALL_KW:
+        return ()
     most = max(each.limit_kw for each in envelope.stands)
     hall = building.Hall(envelope.machines_kw, envelope.racks, most, usd)
     later = [each for each in systems() if each.name in LATER and each.max_w is not None]
@@ -111,9 +122,7 @@ def _each_rack(units: int | None) -> int:
 # --- colocation -----------------------------------------------------------------------------------
 
 
-def colo(
-    factory: Factory, envelope: Envelope, usd_per_kwh: float, sources: Sources
-) -> Colo:
+def colo(factory: Factory, envelope: Envelope, usd_per_kwh: float, sources: Sources) -> Colo:
     """Which classes take the machines, and what the first year there costs, line by line."""
     stands = envelope.stands
     rules = facilities.colo_rules()
@@ -127,12 +136,16 @@ def colo(
 
 
 def _reasons(envelope: Envelope, rule: facilities.ColoRule) -> tuple[str, ...]:
-    """Of all pools, each as if the site were of its racks alone."""
-    found = (
+    """Of all pools by their density, and of all of them by the least that the class lets."""
+    any_kw = msgspec.structs.replace(rule, least_kw=0.0)
+    found = [
         reason
         for each in envelope.stands
-        for reason in colocation.refusals(_as_all(envelope, each), rule)
-    )
+        for reason in colocation.refusals(_as_all(envelope, each), any_kw)
+    ]
+    if envelope.machines_kw < rule.least_kw:
+        kw = f"{envelope.machines_kw:.3g} kW"
+        found.append(f"{kw} is less than the {rule.least_kw:g} kW it takes")
     return tuple(dict.fromkeys(found))
 
 
@@ -144,10 +157,14 @@ def _as_all(envelope: Envelope, each: Stand) -> colocation.Deployment:
 def _price(
     factory: Factory, envelope: Envelope, usd_per_kwh: float, sources: Sources
 ) -> tuple[colocation.ColoPrice, colocation.ColoUse]:
-    """Committed kW at the meter, as the other studies count them; energy on top."""
-    site = factory.site
+    """The file's price is for kW at the meter, as in the other studies, the catalog's for kW of
+    machines, as it is let; energy comes on top of both."""
+    site, committed = factory.site, envelope.machines_kw
     if site.colo_usd_per_kw_month:
-        per_kw = sources.told("site.colo_usd_per_kw_month", site.colo_usd_per_kw_month, "USD/kW/month")
+        committed = envelope.committed_kw
+        per_kw = sources.told(
+            "site.colo_usd_per_kw_month", site.colo_usd_per_kw_month, "USD/kW/month"
+        )
     else:
         quote = latest("US", "colo_usd_per_kw_month")
         assert quote is not None, "the catalog has a price of colocation"
@@ -163,5 +180,4 @@ def _price(
         cross_connect_usd_per_month=cross.middle, remote_hands_usd_per_hour=hands.middle,
     )  # fmt: skip
     mean = envelope.mean_machines_kw
-    return price, colocation.ColoUse(envelope.committed_kw, mean, connects, hours)
-
+    return price, colocation.ColoUse(committed, mean, connects, hours)

@@ -19,6 +19,9 @@ from wattmill.site.colo import ColoQuote
 from wattmill.site.facility import RackBuild, Use
 from wattmill.site.generation import Lcoe, SpeedCost
 
+LARGE_KW = 500.0
+"""kW at the meter below which a site has what somebody else built."""
+
 
 class Stand(msgspec.Struct, frozen=True):
     """One pool in its racks. binds: power, space or mass. rack_kw, rack_kg, rack_units: of a full rack.
@@ -66,6 +69,11 @@ class Envelope(msgspec.Struct, frozen=True):
     racks: int
     steps: tuple[PowerStep, ...]
     stands: tuple[Stand, ...]
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it may have a connection, a PPA and a plant of its own."""
+        return self.committed_kw >= LARGE_KW
 
 
 class FeederRow(msgspec.Struct, frozen=True):
@@ -198,19 +206,25 @@ class Contracts(msgspec.Struct, frozen=True):
 
 
 class Plant(msgspec.Struct, frozen=True):
-    """Own generation: cost of a kWh by part, and months until it is there (low, likeliest, high)."""
+    """Own generation: cost of a kWh, by part where it is one machine, and months until it is there
+    (low, likeliest, high). backup_frac: share of the energy that an engine makes beside it."""
 
-    lcoe: Lcoe
+    name: str
+    lcoe: Lcoe | None
     usd_per_kwh: float
+    g_per_kwh: float
+    backup_frac: float
     months: tuple[float, float, float] | None
     terms: str
 
 
 class Generation(msgspec.Struct, frozen=True):
-    """Own generation beside the grid. speed: with the margin that waiting loses, least first."""
+    """Own generation beside the grid. speed: with the margin that waiting loses, least first.
+    stored: what a kWh of the grid costs that went through a storage, by its losses alone."""
 
     plants: tuple[Plant, ...]
     speed: tuple[SpeedCost, ...]
+    stored: dict[str, float]
 
 
 class Carbon(msgspec.Struct, frozen=True):
@@ -256,15 +270,24 @@ class FleetPoint(msgspec.Struct, frozen=True):
 
 
 class Fleet(msgspec.Struct, frozen=True):
-    """The best mix of machines within the cap, and what other caps would give."""
+    """The best mix of machines within the cap, and what other caps would give.
+
+    usd_per_mtok: what a million answer tokens bring with their prompts. least_usd_per_mtok: from
+    which the cheapest machine is worth having.
+    """
 
     mix: Mix
     types: int
+    usd_per_mtok: float
+    least_usd_per_mtok: float
     points: tuple[FleetPoint, ...]
 
 
 class SiteReport(msgspec.Struct, frozen=True):
-    """The whole study; a part that is None or empty has its reason in `notes`."""
+    """The whole study; a part that is None or empty has its reason in `notes`.
+
+    pue_tenth_usd_per_year: what a PUE that is 0.1 better saves. pue_half: with half of the machines.
+    """
 
     factory: str
     currency: str
@@ -275,6 +298,7 @@ class SiteReport(msgspec.Struct, frozen=True):
     feeders: tuple[FeederRow, ...]
     chains: tuple[ChainRow, ...]
     pue_tenth_usd_per_year: float
+    pue_half: float
     cooling: tuple[CoolingRow, ...]
     floor: tuple[FloorRow, ...]
     facility: Facility

@@ -32,6 +32,8 @@ def cooling_rows(
     sources.told("site.altitude_m", site.altitude_m, "m")
     sources.add("cooling.air_c", AIR_C, "°C", "default: air to the machines")
     sources.add("cooling.coolant", COOLANT, "coolant", "default: 25 % propylene glycol")
+    if site.cooling is not None:
+        sources.told("site.cooling", site.cooling, "way")
     rows: list[CoolingRow] = []
     for each in envelope.stands:
         found = _ways(factory, each, notes)
@@ -46,12 +48,12 @@ def _ways(factory: Factory, each: Stand, notes: list[str]) -> list[cooling.Cooli
     if factory.site.cooling is None:
         return found
     own = electrical.cooling(factory.site.cooling)
-    if not any(choice.way is own for choice in found):
+    if not any(choice.way.name == own.name for choice in found):
         notes.append(
             f"{each.pool}: {own.name} does not cool a rack of {each.rack_kw:.1f} kW of machines for"
             f" {'liquid' if each.is_liquid else 'air'}; it bears {own.up_to_kw:g} kW"
         )
-    return sorted(found, key=lambda choice: choice.way is not own)
+    return sorted(found, key=lambda choice: choice.way.name != own.name)
 
 
 def _row(
@@ -115,9 +117,7 @@ def _floor_row(each: Stand, limit: electrical.Floor) -> FloorRow:
     m2 = FOOTPRINT.area_m2 * each.racks
     density = floor.watts_per_m2(each.rack_kw * KILO, FOOTPRINT)
     if each.rack_kg is None:
-        return FloorRow(
-            each.pool, None, limit.kg_per_m2, None, None, None, (), None, m2, density
-        )
+        return FloorRow(each.pool, None, limit.kg_per_m2, None, None, None, (), None, m2, density)
     checked = floor.check(each.rack_kg, FOOTPRINT, limit)
     aisle = None if checked.is_borne else floor.aisle_for_m(each.rack_kg, FOOTPRINT, limit)
     return FloorRow(

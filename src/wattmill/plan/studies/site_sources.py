@@ -8,14 +8,20 @@ from wattmill.catalog.factory import Factory
 from wattmill.catalog.market import Quote, all_quotes
 from wattmill.catalog.units import HOURS_PER_MONTH, KILO
 from wattmill.plan.studies.machines import Machines
-from wattmill.plan.studies.site_report import Carbon, Envelope, Generation, PlaceRow, Plant
+from wattmill.plan.studies.site_report import (
+    LARGE_KW,
+    Carbon,
+    Envelope,
+    Generation,
+    PlaceRow,
+    Plant,
+)
+from wattmill.plan.studies.site_solar import sun_and_battery
 from wattmill.plan.studies.sourced import Sources, quoted
 from wattmill.site import carbon as emissions
 from wattmill.site import generation as making
 
-OWN_PLANT_KW = 500.0
-"""Below this nobody builds a plant for a site; then it is left out."""
-
+STORAGES = ("battery-4h", "hydrogen-fuel-cell")
 SPARE = 4 / 3
 """kW built for each kW needed: a fourth machine for every three."""
 
@@ -33,30 +39,38 @@ def generation(
     notes: list[str],
 ) -> Generation | None:
     """Plants behind the meter, and what waiting for each loses; None for a site too small for one."""
-    if envelope.committed_kw < OWN_PLANT_KW:
-        notes.append(f"own generation is left out below {OWN_PLANT_KW:g} kW")
+    if not envelope.is_large:
+        notes.append(f"own generation, a PPA and other places are left out below {LARGE_KW:g} kW")
         return None
     plants = tuple(
         _plant(factory, envelope, each, sources)
         for each in facilities.generators()
         if each.kind != "solar"
     )
+    plants = (*plants, sun_and_battery(factory, sources))
+    stored = {
+        each.name: making.stored_usd_per_kwh(usd_per_kwh, each.round_trip_frac)
+        for each in map(facilities.storage, STORAGES)
+    }
     if margin_usd_per_kw_month is None:
-        return Generation(plants, ())
+        return Generation(plants, (), stored)
+    horizon, rate = factory.finance.horizon_months, factory.finance.discount_frac_per_year
     options = [making.PowerOption("grid", usd_per_kwh, grid_months)]
     options += [
-        making.PowerOption(each.lcoe.name, each.usd_per_kwh, each.months[1])
+        making.PowerOption(each.name, each.usd_per_kwh, each.months[1])
         for each in plants
         if each.months is not None
     ]
-    horizon = factory.finance.horizon_months
-    rate = factory.finance.discount_frac_per_year
+    late = [each.name for each in options if each.months > horizon]
+    if late:
+        notes.append(f"{', '.join(late)}: power comes after the {horizon} months of the study")
+    in_time = [each for each in options if each.months <= horizon]
     margin = sources.add(
         "site.margin_usd_per_kw_month", margin_usd_per_kw_month, "USD/kW/month",
         "computed by the first month at the planned load, before power",
     )  # fmt: skip
     kw = envelope.committed_kw
-    return Generation(plants, making.compare(options, kw, margin, horizon, rate))
+    return Generation(plants, making.compare(in_time, kw, margin, horizon, rate), stored)
 
 
 def _plant(factory: Factory, envelope: Envelope, each: Generator, sources: Sources) -> Plant:
@@ -66,13 +80,15 @@ def _plant(factory: Factory, envelope: Envelope, each: Generator, sources: Sourc
         sources.add(f"fuel.{fuel.name}", fuel.usd_per_mmbtu, "USD/MMBtu", said)
     used = envelope.mean_kw / envelope.committed_kw
     spare = SPARE if each.kind == "thermal" else 1.0
-    sources.add("plant.built_per_kw", SPARE, "ratio", "default: a fourth machine for three, thermal")
+    sources.add(
+        "plant.built_per_kw", SPARE, "ratio", "default: a fourth machine for three, thermal"
+    )
     said = f"catalog: {each.terms}; {each.source}, {each.as_of}"
     sources.add(f"plant.{each.name}.capital", each.capital_usd_per_kw, "USD/kW", said)
     rate = factory.finance.discount_frac_per_year
     found = making.lcoe(each, rate, fuel, load_frac=used, built_per_kw=spare)
     months = next((t.months for t in facilities.lead_times() if t.name == each.name), None)
-    return Plant(found, found.usd_per_kwh, months, each.terms)
+    return Plant(each.name, found, found.usd_per_kwh, found.g_per_kwh, 0.0, months, each.terms)
 
 
 # --- carbon ---------------------------------------------------------------------------------------
@@ -115,13 +131,15 @@ def places(factory: Factory, envelope: Envelope, sources: Sources) -> tuple[Plac
 
     Only grids whose carbon was counted in one way (combustion) are held against each other.
     """
+    if not envelope.is_large:
+        return ()
     priced = {}
-    months = {t.region: t.months[1] for t in facilities.lead_times() if t.kind == "grid"}
+    grids = (each for each in facilities.lead_times() if each.kind == "grid")
+    months = {each.region: each.months[1] for each in grids if "-" in each.region}
     for row in facilities.grids():
         quote = _power_quote(row.region)
-        if row.basis == "combustion" and quote is not None and "-" in row.region:
-            if row.region in months:
-                priced[row.region] = (quote, row.g_per_kwh, months[row.region])
+        if row.basis == "combustion" and quote is not None and row.region in months:
+            priced[row.region] = (quote, row.g_per_kwh, months[row.region])
     known = [
         emissions.Place(region, quote.value, grams, wait)
         for region, (quote, grams, wait) in priced.items()

@@ -10,7 +10,6 @@ from wattmill.core.errors import PlanError
 from wattmill.physics.performance import Workload
 from wattmill.plan.studies import (
     site_calendar,
-    site_contracts,
     site_electric,
     site_margin,
     site_mix,
@@ -21,12 +20,12 @@ from wattmill.plan.studies import (
 from wattmill.plan.studies.machines import Machines, machines
 from wattmill.plan.studies.selling import utilisation, workload
 from wattmill.plan.studies.site_contracts import contracts
-from wattmill.plan.studies.site_machines import envelope
+from wattmill.plan.studies.site_machines import MACHINE, envelope
 from wattmill.plan.studies.site_mix import Limits
 from wattmill.plan.studies.site_report import Calendar, Envelope, Fleet, SiteReport
 from wattmill.plan.studies.sourced import Sources
 from wattmill.plan.studies.timeline import timeline
-from wattmill.site.effectiveness import pue_value_usd_per_year
+from wattmill.site.effectiveness import Overhead, pue_at_load, pue_value_usd_per_year
 
 TENTH = 0.1
 
@@ -55,6 +54,7 @@ def study(factory: Factory, today: date, *, mix: Limits | None = None) -> SiteRe
         feeders=site_electric.feeder_rows(factory, seen, sources),
         chains=site_electric.chain_rows(factory, seen, price, sources, notes),
         pue_tenth_usd_per_year=_tenth(seen, price),
+        pue_half=_pue_half(seen, sources),
         cooling=site_room.cooling_rows(factory, seen, price, sources, notes),
         floor=site_room.floor_rows(factory, seen, sources),
         facility=site_money.facility(factory, seen, found, sources, notes),
@@ -93,6 +93,12 @@ def _tenth(seen: Envelope, usd_per_kwh: float) -> float:
     return pue_value_usd_per_year(it_w, seen.pue + TENTH, seen.pue, usd_per_kwh)
 
 
+def _pue_half(seen: Envelope, sources: Sources) -> float:
+    said = "default: half of the overhead (fans, transformers, light) runs without machines"
+    fixed = sources.add("pue.fixed_share", 0.5, "share", said)
+    return pue_at_load(Overhead.of(seen.pue, fixed), 0.5)
+
+
 def _grid_months(plan: Calendar | None) -> float:
     """Months until the site has power from the grid: the middle of its calendar, at once without one."""
     if plan is None or plan.outlook.p50_months is None:
@@ -115,7 +121,12 @@ def _fleet(
 
 def _findings(factory: Factory, seen: Envelope) -> tuple[str, ...]:
     """What speaks against the site as it is."""
-    found = []
+    found = [
+        f"{each.pool}: the catalog knows no machine of {each.system.removeprefix(MACHINE)} {each.card},"
+        " so racks are filled by power alone"
+        for each in seen.stands
+        if each.system.startswith(MACHINE)
+    ]
     if seen.over_kw:
         found.append(
             f"{seen.committed_kw:.1f} kW are committed, {seen.over_kw:.1f} kW more than the cap"
