@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: up test lint types crash faults machine bench bench-ledger accuracy lock clean
+.PHONY: up test lint types crash faults machine bench bench-ledger bench-studies accuracy lock clean
 
 up: $(VENV)/.run
 	$(BIN)/wattmill up examples/first/factory.toml
@@ -40,6 +40,11 @@ bench: $(VENV)/.dev
 # What the ledger can carry, ten million requests in a month among it: about an hour, and 4 GB of disk for a while.
 bench-ledger: $(VENV)/.dev
 	$(BIN)/python -m bench.ledger
+
+# Ten thousand futures of a fleet, and the best mix of two hundred machine types: half a minute.
+bench-studies: $(VENV)/.dev
+	$(BIN)/python -m bench.finance
+	$(BIN)/python -m bench.fleet
 
 # Predictions beside measurements, held out by model family and by generation of GPUs, and beside peers.
 MEASURED ?= ../shared/measured

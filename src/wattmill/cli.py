@@ -23,10 +23,13 @@ from wattmill.commands.common import (
     show,
     show_document,
 )
+from wattmill.commands.decide import decide
 from wattmill.commands.doctor import doctor
 from wattmill.commands.exports import export_app, outbox_app, recompute
 from wattmill.commands.finance import finance
+from wattmill.commands.replace import replace
 from wattmill.commands.retire import retire
+from wattmill.commands.site import site
 from wattmill.commands.tenants import budgets_app, keys_app, tenants_app
 from wattmill.core.errors import UsageError
 from wattmill.start import answer, guarded, is_question, say
@@ -408,7 +411,10 @@ def size(
 
 
 app.command("finance")(finance)
+app.command("replace")(replace)
+app.command("site")(site)
 app.command("buy")(buy)
+app.command("decide")(decide)
 
 
 @app.command()
@@ -580,7 +586,9 @@ def catalog_list(
     what: Annotated[
         str | None,
         typer.Argument(
-            metavar="[accelerators|models|links|systems|apis|market]", show_default=False
+            metavar="[accelerators|models|apis|market|…]",
+            help="One of the lists that it prints without a word.",
+            show_default=False,
         ),
     ] = None,
     as_json: Json = False,
@@ -588,21 +596,21 @@ def catalog_list(
     """What there is of each kind, or all of one kind."""
     from datetime import date
 
-    from wattmill.catalog import browse
+    from wattmill.catalog.browse_lists import listing, user_file
 
-    found = browse.listing(what, date.today())
+    found = listing(what, date.today())
 
     def screen() -> Any:
-        from wattmill.catalog.browse_text import listing_screen
+        from wattmill.catalog.browse_lists_text import listing_screen
 
-        return listing_screen(found, browse.user_file())
+        return listing_screen(found, user_file())
 
     show(found.rows, as_json, screen)
 
 
 @catalog_app.command("show")
 def catalog_show(
-    name: Annotated[str, typer.Argument(help="A card, system, model, API, region, memory.")],
+    name: Annotated[str, typer.Argument(help="A card, system, model, API, region, way to cool, …")],
     as_json: Json = False,
 ) -> None:
     """Every figure and price of one name, with source and date."""

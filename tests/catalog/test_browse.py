@@ -17,9 +17,12 @@ from rich.console import Console, RenderableType
 
 from wattmill import cli
 from wattmill.catalog.apis import api_prices
-from wattmill.catalog.browse import LISTS, ApiLine, Figure, Price, Sheet, listing, sheets
-from wattmill.catalog.browse_text import listing_screen, sheets_screen
+from wattmill.catalog.browse import ApiLine, Figure, Price, Sheet, rows_of, sheets
+from wattmill.catalog.browse_lists import LISTS, listing
+from wattmill.catalog.browse_lists_text import listing_screen
+from wattmill.catalog.browse_text import sheets_screen
 from wattmill.catalog.hardware import accelerators
+from wattmill.catalog.kinds import KINDS, SITE
 from wattmill.catalog.links import links
 from wattmill.catalog.market import all_quotes, quotes
 from wattmill.catalog.models import models
@@ -29,6 +32,7 @@ from wattmill.core.errors import CatalogError
 TODAY = date(2026, 11, 21)
 NAMES = sorted(
     {row.name for rows in (accelerators(), models(), links(), systems()) for row in rows}
+    | {str(entry.row[KINDS[kind].key]) for kind in SITE for entry in rows_of(kind)}
     | {price.name for price in api_prices()}
     | {quote.of for quote in all_quotes()}
 )
@@ -116,6 +120,41 @@ def test_a_region_has_its_quotes() -> None:
     assert {price.what for price in only("us").prices} > {"colo_usd_per_kw_month"}
 
 
+def test_a_grid_has_its_carbon_and_its_prices() -> None:
+    sheet = only("us-va")
+    assert {figure.label: figure.unit for figure in sheet.figures}["carbon"] == "g CO2/kWh"
+    assert "power_usd_per_kwh" in {price.what for price in sheet.prices}
+    assert not only("FI").prices
+
+
+def test_a_name_of_two_kinds_is_shown_as_both() -> None:
+    assert {sheet.kind for sheet in sheets("gas engine", TODAY)} == {"lead_time", "generator"}
+
+
+def test_figures_of_a_site_have_units_dates_and_their_age() -> None:
+    plant = {sheet.kind: sheet for sheet in sheets("gas-engine", TODAY)}["generator"]
+    capital = next(figure for figure in plant.figures if figure.label == "capital")
+    assert (capital.value, capital.unit, capital.as_of) == (2018, "USD/kW", "2022-03")
+    assert capital.is_stale
+    assert capital.age_days == (TODAY - date(2022, 3, 1)).days
+    assert "stale" in printed(sheets_screen([plant]), 100)
+    (fee,) = [sheet for sheet in sheets("remote-hands", TODAY) if sheet.kind == "colo_fee"]
+    assert {figure.unit for figure in fee.figures if figure.name in ("low", "high")} == {"USD/h"}
+
+
+def test_what_is_stated_of_a_chain_keeps_its_own_source() -> None:
+    figures = {figure.name: figure for figure in only("48v").figures}
+    assert figures["stated.low_frac"].source != figures["feed_v"].source
+    assert figures["stated.low_frac"].as_of == "2026-04"
+
+
+def test_a_copper_wire_is_never_stale() -> None:
+    assert not any(figure.is_stale for figure in only("copper").figures)
+    stale = {row["name"] for row in listing("generators", TODAY).rows if row["is_stale"]}
+    assert "solar-pv" in stale
+    assert "nuclear-restart" not in stale
+
+
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
@@ -139,8 +178,8 @@ def test_unknown_names_get_the_nearest_of_all_kinds(name: str, hint: str) -> Non
 def test_lists_have_a_row_for_each_and_fit(what: str, width: int) -> None:
     found = listing(what, TODAY)
     counts = {row["list"]: row["rows"] for row in listing(None, TODAY).rows}
-    assert len(found.rows) > 20
-    if what in ("accelerators", "models", "links", "systems"):
+    assert len(found.rows) > (0 if LISTS[what] in SITE else 20)
+    if what not in ("apis", "market"):
         assert len(found.rows) == counts[what]
     assert len({tuple(row) for row in found.rows}) == 1
     text = printed(listing_screen(found, ""), width)
@@ -173,8 +212,17 @@ what = "rent"
 usd_per_hour = 2.05
 source = "my invoice"
 as_of = "2026-11"
+
+[[grid]]
+region = "us-tx"
+g_per_kwh = 120
+basis = "combustion"
+source = "my contract"
+as_of = "2026-11"
 """
     )
+    state = only("US-TX")
+    assert (state.is_yours, state.replaces, state.place) == (True, True, f"{path}:17")
     sheet = only("nvlink4")
     assert sheet.is_yours
     assert sheet.replaces

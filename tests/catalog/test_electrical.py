@@ -62,6 +62,13 @@ def test_thicker_wires_bear_more_but_less_for_each_square_millimetre() -> None:
     assert all(wire.aluminium_a < wire.copper_a for wire in wires if wire.aluminium_a)
 
 
+def test_small_aluminium_stands_behind_smaller_breakers_than_copper() -> None:
+    """NEC 240.4(D): 20 and 30 A for copper of 12 and 10 AWG, 15 and 25 A for aluminium."""
+    small = {wire.name: wire for wire in electrical.conductors() if wire.breaker_a}
+    assert [small[name].breaker_a for name in ("14 AWG", "12 AWG", "10 AWG")] == [15, 20, 30]
+    assert [small[name].aluminium_breaker_a for name in ("12 AWG", "10 AWG")] == [15, 25]
+
+
 def test_areas_are_those_of_circular_mils() -> None:
     """1 kcmil is 0.5067 mm², and each 6 of AWG are a factor of 4.02 (92^(1/39) is one of diameter)."""
     by_name = {wire.name: wire.area_m2 * 1e6 for wire in electrical.conductors()}

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import rtoml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.support.factory import ROOT
 
-from wattmill.catalog.apis import api_price_history
+from wattmill.catalog import electrical, facilities
+from wattmill.catalog.browse import check, rows_of
 from wattmill.catalog.hardware import accelerator, accelerators
+from wattmill.catalog.kinds import KINDS, SITE, Kind
 from wattmill.catalog.links import link, links
-from wattmill.catalog.market import all_quotes
-from wattmill.catalog.models import model, models
+from wattmill.catalog.models import model
+from wattmill.catalog.staleness import HALF_LIFE_MONTHS
 from wattmill.catalog.systems import systems
 from wattmill.catalog.table import clear_caches
-from wattmill.catalog.user_file import user_catalog_path
+from wattmill.catalog.user_file import RawRow, user_catalog_path
 from wattmill.core.errors import CatalogError
 
 Write = Callable[[str], Path]
@@ -55,9 +60,44 @@ as_of = "2026-10"
 """
 
 
-def read_all() -> None:
-    for read in (accelerators, systems, models, links, api_price_history, all_quotes):
-        read()
+CHAIN = """[[delivery_chain]]
+name = "mine"
+feed_v = 400
+phases = 3
+bus_v = 48
+stages = ["ups", "bus bra"]
+source = "my hall"
+as_of = "2026-10"
+"""
+GRID = """[[grid]]
+region = "US-TX"
+g_per_kwh = 120
+basis = "combustion"
+source = "my contract"
+as_of = "2026-10"
+"""
+FEE = """[[colo_fee]]
+name = "power"
+unit = "usd_per_kw_month"
+low = 150
+high = 140
+source = "my quote"
+as_of = "2026-10"
+"""
+PLANT = """[[generator]]
+name = "mine"
+kind = "thermal"
+fuel = "natural-gas"
+capital_usd_per_kw = 2500
+fixed_usd_per_kw_year = 30
+variable_usd_per_mwh = 6
+availability_frac = 0.95
+life_years = 20
+source = "my quote"
+as_of = "2026-10"
+"""
+PAGE = ROOT / "docs/catalog-file.md"
+read_all = check
 
 
 # --- where it is ----------------------------------------------------------------------------------
@@ -150,6 +190,86 @@ as_of = "2026-10"
     assert "home-box" in {system.name for system in systems()}
 
 
+SITE_ROWS = [(kind, entry.row) for kind in SITE for entry in rows_of(kind)[:2]]
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20, deadline=None
+)
+@given(st.sampled_from(SITE_ROWS))
+def test_a_row_of_a_site_is_replaced_by_the_same_row_of_ones_own(
+    own_catalog: Write, found: tuple[str, RawRow]
+) -> None:
+    kind, row = found
+    own_catalog("")
+    count, key = len(rows_of(kind)), KINDS[kind].key
+    path = own_catalog(rtoml.dumps({kind: [row | {"source": "mine", "as_of": "2026-10"}]}))
+    check()
+    mine = [entry for entry in rows_of(kind) if entry.is_yours]
+    assert [(entry.row[key], entry.replaces) for entry in mine] == [(row[key], True)]
+    assert len(rows_of(kind)) == count
+    assert mine[0].place() == f"{path}:1"
+
+
+def test_a_chain_of_ones_own_takes_stages_of_ones_own(own_catalog: Write) -> None:
+    own_catalog(CHAIN.replace("bus bra", "bus-bar"))
+    assert [stage.name for stage in electrical.chain("mine").stages] == ["ups", "bus-bar"]
+    better = """
+[[delivery_stage]]
+name = "UPS"
+efficiency_frac = 0.985
+at_load_frac = 0.5
+side = "facility"
+source = "my UPS"
+as_of = "2026-10"
+"""
+    own_catalog(CHAIN.replace("bus bra", "bus-bar") + better)
+    assert electrical.chain("mine").stages[0].efficiency_frac == 0.985
+    assert electrical.chain("54v").stages[1].source == "my UPS"
+
+
+def test_a_grid_and_a_price_of_a_building_of_ones_own(own_catalog: Write) -> None:
+    known = len(facilities.builds())
+    own_catalog(
+        GRID
+        + """
+[[build]]
+name = "my hall"
+region = "US-TX"
+kind = "retrofit"
+per = "mw_it"
+usd = 4e6
+source = "my builder"
+as_of = "2026-10"
+"""
+    )
+    assert facilities.grid("us-tx").g_per_kwh == 120
+    assert facilities.build("My-Hall").usd == 4e6
+    assert len(facilities.builds()) == known + 1
+
+
+def test_the_page_about_the_file_names_every_kind_with_its_list() -> None:
+    text = PAGE.read_text()
+    rows = re.findall(r"^\| `\[\[(\w+)\]\]` \| `([\w-]+)` \| ([^|]+) \|", text, re.M)
+    assert {(kind, listed): half.strip() for kind, listed, half in rows} == {
+        (kind.name, kind.listed): _half_life(kind) for kind in KINDS.values()
+    }
+
+
+def test_the_example_of_that_page_is_read(own_catalog: Write) -> None:
+    own_catalog(PAGE.read_text().partition("```toml\n")[2].partition("```")[0])
+    check()
+    assert facilities.grid("US-TX").g_per_kwh == 120
+    assert electrical.stage("ups").source == "measured in hall 2"
+
+
+def _half_life(kind: Kind) -> str:
+    if kind.name == "quote":
+        return "by what it is of"
+    months = HALF_LIFE_MONTHS[kind.ages_as]
+    return f"{months} months" if months else "–"
+
+
 # --- what can be wrong with it --------------------------------------------------------------------
 
 
@@ -173,6 +293,13 @@ as_of = "2026-10"
         (CARD.replace('source = "wall meter"\n', "", 1), 14, "lacks 'source' in idle_w", "value"),
         (CARD.replace("value = 10", "valu = 10"), 14, "no field 'valu'", "value"),
         (CARD.replace("bf16 = 90", "bf17 = 90"), 8, "bf17", "bf16"),
+        (CHAIN, 1, "no delivery stage 'bus bra'", "'bus-bar'"),
+        (CHAIN.replace('["ups", "bus bra"]', "[]"), 6, "length >= 1", "catalog show"),
+        (GRID.replace("basis", "bases"), 4, "no field 'bases'", "'basis'"),
+        (GRID + GRID.replace("US-TX", "us_tx"), 8, "us_tx is there twice", "one of them"),
+        (FEE, 1, "low, high = 150, 140 is not from low to high", "catalog show"),
+        (PLANT, 1, "a fuel needs heat_rate_btu_per_kwh", "catalog show"),
+        (PLANT.replace("0.95", "0"), 8, "availability_frac = 0", "catalog show"),
         (
             CARD.replace("value = 10", "value = 200"),
             1,

@@ -274,6 +274,8 @@ def test_every_piece_of_a_factory_file_has_known_keys(page: Path) -> None:
         if "claim" in tables:
             msgspec.convert(tables, AuditFile)
             continue
+        if page.name == "catalog-file.md":  # of a catalog file; tests/catalog reads it
+            continue
         for name, value in tables.items():
             title = f"[{name}]" if isinstance(value, dict) else f"[[{name}]]"
             for table in [value] if isinstance(value, dict) else value:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.finance.projects import prices_for, server
 
+from tests.finance.projects import prices_for, server
 from wattmill.core.errors import PlanError
 from wattmill.finance.assets import Power, Price, Sale
 from wattmill.finance.break_even import (

@@ -34,7 +34,17 @@ def test_upkeep_above_the_saving_never_pays() -> None:
 def test_retraining_is_upkeep() -> None:
     once, again = Effort(6000.0), Effort(6000.0, repeat_months=6)
     assert decide("distil", once, 900.0).verdict == "pays"
-    assert decide("distil", again, 900.0).verdict == "never"
+    assert decide("distil", again, 900.0).verdict == "too late"
+    assert decide("distil", again, 800.0).verdict == "never"
+
+
+@pytest.mark.parametrize(
+    ("every", "times"), [(None, 1), (36, 1), (35, 2), (18, 2), (12, 3), (6, 6)]
+)
+def test_all_that_is_paid_in_its_life_is_counted_once(every: int | None, times: int) -> None:
+    effort = Effort(6000.0, 10.0, repeat_months=every, life_months=36)
+    assert decide("distil", effort, 0.0).npv_usd == pytest.approx(-6000 * times - 360)
+    assert worth_it_usd_per_month(effort) * 36 == pytest.approx(6000 * times + 360)
 
 
 def test_too_late_is_after_its_life() -> None:

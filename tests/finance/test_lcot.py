@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.finance.projects import prices_for, projects, server
 
+from tests.finance.projects import prices_for, projects, server
 from wattmill.core.errors import PlanError
 from wattmill.finance.assets import Power, Price, Sale
 from wattmill.finance.cashflow import lcot_usd_per_mtok, npv_paths

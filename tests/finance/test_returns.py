@@ -103,6 +103,14 @@ def test_the_rate_makes_a_purchase_worth_zero(paid: float, later: list[tuple[int
         assert abs(returns.xnpv(rate, flows)) <= 1e-8 * scale
 
 
+def test_a_rate_next_to_the_loss_of_all_is_none() -> None:
+    """A third comes back after eleven days: 1 + rate is 1.5e-16, which no float beside -1 tells."""
+    day = date(2026, 1, 1)
+    assert returns.xirr_all([(day, -3.0), (day + timedelta(11), 1.0)]) == ()
+    (rate,) = returns.xirr_all([(day, -3.0), (day + timedelta(73), 1.0)])
+    assert rate == pytest.approx(-242 / 243)
+
+
 def test_two_dated_rates_are_no_return() -> None:
     start = date(2025, 1, 1)
     flows = [

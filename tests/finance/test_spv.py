@@ -8,9 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wattmill.core.errors import PlanError
+from wattmill.finance.assets import Asset, Cost, Price, Sale
 from wattmill.finance.cashflow import irr, yearly_rate
 from wattmill.finance.debt import LoanTerms
+from wattmill.finance.project import Project
 from wattmill.finance.spv import Spv, SpvCase, leverage_of_returns, run_spv
+from wattmill.finance.statement import statement
 from wattmill.finance.waterfall import Rules
 
 MONTHS = 60
@@ -83,6 +86,19 @@ def test_paths_share_the_lenders_case() -> None:
 
 FLOW = np.array([-1e6, *[24_000.0] * MONTHS])
 LEVEL = LoanTerms("level", None, 0.10, 48, dscr=1.0)
+
+
+@given(st.floats(1.05, 3), st.integers(6, 60), st.sampled_from(["sculpted", "level", "linear"]))
+def test_while_all_is_paid_a_company_is_its_statement(dscr: float, months: int, kind: str) -> None:
+    """Two ways to the same owner: cash in its order of payment, and the sums of a month."""
+    loan = LoanTerms("senior", None, 0.10, months, kind, dscr=dscr, fee_frac=0.01)
+    let = Sale("hours", 50_000.0, Price(1.0, -0.15))
+    machine = Asset(name="m", paid_usd_per_unit=1e6, resale_frac_per_year=0.0, sales=(let,))
+    staff = Cost("staff", 8_000.0)
+    s = statement(Project(months=MONTHS, assets=(machine,), costs=(staff,), loans=(loan,)))
+    case = run_spv(Spv("company", loan), s.capex_usd, s.revenue_usd, s.opex_usd)
+    assert case.waterfall.senior_balance_usd == pytest.approx(s.balance_usd, abs=1e-6)
+    assert case.equity_flow_usd == pytest.approx(s.equity_flow_usd, abs=1e-6)
 
 
 def test_debt_cheaper_than_the_project_raises_the_owners_return() -> None:

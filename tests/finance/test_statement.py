@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
+
 from tests.finance.plain_statement import plain_statement
 from tests.finance.projects import Array, prices_for, projects, server
-
+from wattmill.catalog import units
 from wattmill.core.errors import PlanError
+from wattmill.finance import assets
 from wattmill.finance.assets import Contract, Cost, Load, Power, Price, Sale, Vat
 from wattmill.finance.cashflow import irr, npv_paths
 from wattmill.finance.debt import LoanTerms
@@ -271,6 +273,10 @@ def test_returns_of_owner_and_project() -> None:
     assert irr(lent.equity_flow_usd.tolist()) > irr(s.equity_flow_usd.tolist()), (
         "it earns more than 6 %"
     )
+
+
+def test_a_month_has_as_many_hours_as_everywhere_else() -> None:
+    assert assets.HOURS_PER_MONTH == units.HOURS_PER_MONTH
 
 
 # --- loans ----------------------------------------------------------------------------------------

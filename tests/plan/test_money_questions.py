@@ -223,3 +223,24 @@ def test_catalog_errors_name_what_is_near() -> None:
     with pytest.raises((UsageError, CatalogError)) as raised:
         ask("grid_carbon", grid="US-TC")
     assert raised.value.hint
+
+
+def worth_of_a_swap(month: int, paid: float, price_fall: float, fall: float) -> float:
+    """Of rents 2 and 4 USD an hour, 80 % let, at 0.12 USD for power, over 60 months at 10 %."""
+    worth = 0.0
+    for t in range(1, 61):
+        rent = 2 if t <= month else 4
+        worth += 730 * (0.8 * rent * (1 - fall) ** (t / 12) - 0.12) * 1.1 ** (-t / 12)
+    swapped = (20_000 - paid) * (1 - price_fall) ** (month / 12) * 1.1 ** (-month / 12)
+    return float(worth + swapped + 0.7 * paid * (1 - price_fall) ** 5 * 1.1**-5)
+
+
+@pytest.mark.parametrize(("price_fall", "fall"), [(0.4, 0.1), (0.5, 0.1), (0.7, 0.2)])
+def test_the_month_of_a_swap_is_the_best_of_all_months(price_fall: float, fall: float) -> None:
+    asked: dict[str, Any] = {
+        "power": "1kW", "power_old": 1000, "power_new": 1000, "rent_old": 2, "rent_new": 4,
+        "paid": 60_000, "sold": 20_000, "fall_old": fall, "fall_new": fall,
+        "price_fall": price_fall,
+    }  # fmt: skip
+    by_trying = max(range(60), key=lambda m: worth_of_a_swap(m, 60_000, price_fall, fall))
+    assert ask("swap_month", **asked).value == by_trying

@@ -120,6 +120,8 @@ WORDS = {
     "link": ("pcie5", "thunderbolt5"),
     "system": ("DGX-H100",),
     "chain": ("208v", "800vdc"),
+    "coolant": ("water", "glycol"),
+    "breakers": ("nec", "iec"),
     "stage": ("ups", "bus-bar"),
     "bus bar": ("orv3",),
     "cooling": ("rdhx", "direct-to-chip"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -101,9 +103,31 @@ def test_the_weather() -> None:
     assert ask("climate_pue", mean=5).value == pytest.approx(1.04 + 0.05 * 1.04)
 
 
+def test_breakers_and_coolants_may_be_rows_of_ones_own(own_catalog: Callable[[str], Path]) -> None:
+    own_catalog(
+        """[[coolant]]
+name = "oil"
+kg_per_m3 = 800
+j_per_kg_k = 2000
+source = "its maker"
+as_of = "2026-10"
+
+[[breakers]]
+name = "jis"
+sizes_a = [30, 50, 100]
+continuous_frac = 0.8
+source = "a catalogue"
+as_of = "2026-10"
+"""
+    )
+    litres = ask("liquid_flow", power="100kW", rise=10, coolant="OIL").value
+    assert litres == pytest.approx(1e5 / (800 * 2000 * 10) * 60_000)
+    assert ask("breaker_size", current=41, series="jis").value == 100
+
+
 def test_a_density_of_a_room() -> None:
     assert ask("floor_density", power="40kW").value == pytest.approx(40_000 / (0.6 * 2.25))
-    spread = (1360 + 73 * 0.6 * 1.05 / 2) / (0.6 * 2.25)
+    spread = (1360 + 73 * 0.6 * 1.05) / (0.6 * 2.25)
     assert ask("floor_load", mass=1360).value == pytest.approx(spread)
     assert ask("cards_power", hardware="8x H100-SXM").value == pytest.approx(10.2)
 

@@ -237,6 +237,16 @@ def test_an_impossible_plan_is_refused(tasks: list[Task], message: str) -> None:
     assert caught.value.hint
 
 
+def test_fixed_months_are_of_tasks_that_are_there() -> None:
+    tasks = [Task("grid", (1, 2, 3)), Task("hall", (4, 5, 6))]
+    assert timetable(tasks, {"grid": 9}).finish_months == 9
+    with pytest.raises(PlanError, match="no task 'gird'") as caught:
+        timetable(tasks, {"gird": 9})
+    assert "'grid'" in caught.value.hint
+    with pytest.raises(PlanError, match="months of 'grid' = -1"):
+        timetable(tasks, {"grid": -1})
+
+
 def test_an_unknown_end_gets_the_nearest_name() -> None:
     with pytest.raises(PlanError) as caught:
         timetable([Task("revenue", (1, 2, 3))], finish="revenues")

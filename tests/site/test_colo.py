@@ -99,3 +99,14 @@ def test_what_cannot_be_quoted(use: ColoUse, message: str) -> None:
 def test_nothing_is_no_deployment(deployment: Deployment) -> None:
     with pytest.raises(PlanError, match="cannot be"):
         quote(deployment, ColoPrice(150))
+
+
+@pytest.mark.parametrize(
+    ("price", "message"),
+    [(ColoPrice(-1), "usd_per_kw_month = -1"), (ColoPrice(100, pue=0.9), "PUE of 0.9"),
+     (ColoPrice(100, setup_usd=float("nan")), "setup_usd = nan"),
+     (ColoPrice(100, escalation_frac_per_year=-1), "escalation")],
+)  # fmt: skip
+def test_a_price_that_cannot_be(price: ColoPrice, message: str) -> None:
+    with pytest.raises(PlanError, match=message):
+        quote(Deployment(1, 10), price)

@@ -124,7 +124,9 @@ def test_what_cannot_be_billed() -> None:
         tou_usd_per_kwh([Band("all", 0, 24, 0.3)], [1.0])
     with pytest.raises(PlanError, match="a load cannot be"):
         bill(TARIFF, 2, 50.0, 40.0)
-    with pytest.raises(PlanError, match="is no price"):
+    with pytest.raises(PlanError, match=r"usd_per_kwh = -0\.1 cannot be"):
         bill(Contract("tariff", -0.1), 2, 50.0)
+    with pytest.raises(PlanError, match=r"take_frac = 1\.5"):
+        bill(Contract("ppa", 0.05, take_frac=1.5, contract_kw=100), 2, 50.0)
     with pytest.raises(PlanError, match="ratchet"):
         billed_kw(np.ones(3), 1.5)

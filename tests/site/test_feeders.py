@@ -51,6 +51,8 @@ def test_wires_by_the_table() -> None:
     assert large.parallel > 1
     assert large.conductor.area_m2 >= feeders.SMALLEST_PARALLEL_M2
     assert feeders.wires(100, WIRES, "aluminium").conductor.name == "1 AWG"
+    assert feeders.wires(15, WIRES, "aluminium", breaker_a=20).conductor.name == "10 AWG"
+    assert feeders.wires(25, WIRES, "aluminium", breaker_a=30).conductor.name == "8 AWG"
 
 
 def test_no_wires_bear_ten_thousand_amps() -> None:
@@ -146,3 +148,8 @@ def test_feeds_and_their_reserve() -> None:
 def test_a_power_factor_is_a_share(factor: float, says: str) -> None:
     with pytest.raises(PlanError, match=says):
         feeders.current_a(1000, 208, 3, factor)
+
+
+def test_a_line_that_loses_all_its_volts_is_refused() -> None:
+    with pytest.raises(PlanError, match="lose all of 12 V"):
+        feeders.feeder(2000, Line(12, 0, NEC, WIRES, COPPER, 3000))

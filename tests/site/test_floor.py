@@ -24,7 +24,7 @@ def test_areas_by_hand() -> None:
 
 def test_loads_by_hand() -> None:
     assert floors.direct_kg_per_m2(1360, RACK) == pytest.approx(1888.9, rel=1e-4)
-    spread = (1360 + 73 * 0.63 / 2) / 1.35
+    spread = (1360 + 73 * 0.63) / 1.35
     assert floors.spread_kg_per_m2(1360, RACK) == pytest.approx(spread)
     assert floors.spread_kg_per_m2(1360, RACK, True) == pytest.approx(spread + 49)
     assert floors.foot_kg(1360) == 340
@@ -35,7 +35,7 @@ def test_a_dense_rack_wants_a_floor_of_its_own() -> None:
     assert not floors.check(1360, RACK, floor("raised-floor")).is_borne
     assert floors.check(1360, RACK, floor("rated-3")).is_borne
     found = floors.check(1360, RACK, WEAK)
-    assert [reason.partition(" ")[0] for reason in found.reasons] == ["1,024", "340"]
+    assert [reason.partition(" ")[0] for reason in found.reasons] == ["1,041", "340"]
 
 
 @given(st.floats(50, 3000), st.floats(100, 3000))
@@ -58,4 +58,6 @@ def test_a_floor_for_people_only_bears_no_racks() -> None:
 def test_a_room_of_rows() -> None:
     assert floors.racks_in(100, RACK) == 74
     assert floors.racks_in(100, RACK, 0.5) == 37
+    with pytest.raises(PlanError, match="usable_frac = 50"):
+        floors.racks_in(100, RACK, 50)
     assert floors.watts_per_m2(13_500, RACK) == pytest.approx(10_000)

@@ -117,9 +117,31 @@ def test_at_its_worth_speed_is_neither_gain_nor_loss(
     assert both["fast"] == pytest.approx(both["grid"], rel=1e-6, abs=1e-6)
 
 
-def test_it_cannot_come_before_today() -> None:
+@pytest.mark.parametrize("months", [60.0, 84.0, 400.0])
+def test_what_comes_after_the_horizon_misses_all_of_it_and_no_more(months: float) -> None:
+    late = compare([PowerOption("late", 0.07, months)], 1000, 500.0, 60, 0.1)[0]
+    assert late.energy_usd == 0
+    assert late.lost_margin_usd == compare([PowerOption("x", 0.1, 60)], 1000, 500.0, 60, 0.1)[0].usd
+
+
+def test_it_cannot_come_before_today_nor_at_the_end() -> None:
     with pytest.raises(PlanError, match="sooner"):
         premium_worth_usd_per_kwh(50, 100, 120, 0.1, 48)
+    with pytest.raises(PlanError, match="sooner"):
+        premium_worth_usd_per_kwh(0, 100, 48, 0.1, 48)
+
+
+@pytest.mark.parametrize("rate", [-1.0, -2.0, float("nan")])
+def test_a_rate_of_less_than_everything_is_refused(rate: float) -> None:
+    with pytest.raises(PlanError, match=r"above -1|cannot be"):
+        compare([ENGINE], 1000, 500.0, 60, rate)
+    with pytest.raises(PlanError, match=r"above -1|cannot be"):
+        lcoe(USUAL, rate, GAS, build_years=2.5)
+
+
+def test_a_building_time_below_0_is_refused() -> None:
+    with pytest.raises(PlanError, match="build_years"):
+        lcoe(USUAL, 0.07, GAS, build_years=-1)
 
 
 # --- storage --------------------------------------------------------------------------------------

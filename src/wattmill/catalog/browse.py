@@ -1,67 +1,32 @@
-"""The catalog to look at: everything that is known of one name, and what there is of each kind."""
+"""The catalog to look at: everything that is known of one name, with source, date and age."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import date
 from functools import cache
-from typing import Any
 
 import msgspec
 
-from wattmill.catalog import apis, market
+from wattmill.catalog import apis, electrical, facilities, market
 from wattmill.catalog.apis import ApiPrice
+from wattmill.catalog.figures import Figure as Figure
+from wattmill.catalog.figures import figures
 from wattmill.catalog.hardware import accelerators, unbranded
+from wattmill.catalog.kinds import KINDS, OF_MANY_DATES, SITE
 from wattmill.catalog.links import links
 from wattmill.catalog.models import models
-from wattmill.catalog.names import nearest, plain
+from wattmill.catalog.names import plain
 from wattmill.catalog.staleness import staleness
 from wattmill.catalog.systems import systems
-from wattmill.catalog.table import Entry, entries, unknown
-from wattmill.catalog.user_file import user_catalog_path, user_rows
-from wattmill.core.errors import CatalogError
+from wattmill.catalog.table import Entry, by_name, by_region, entries, unknown
+from wattmill.catalog.user_file import user_rows
 
-FILES = {
-    "accelerator": "accelerators.toml",
-    "system": "systems.toml",
-    "model": "models.toml",
-    "link": "links.toml",
-}
+FILES = {kind.name: kind.file for kind in KINDS.values() if kind.name not in OF_MANY_DATES}
 """Kinds with one row for each thing; prices are rows of `api` and `quote` beside them."""
 
-LISTS = {
-    "accelerators": "accelerator",
-    "models": "model",
-    "links": "link",
-    "systems": "system",
-    "apis": "api",
-    "market": "quote",
-}
-"""What can be listed, and the kind of its rows."""
-
-UNITS = {
-    "_gib": "GiB",
-    "_gb_per_s": "GB/s",
-    "_usd_per_mtok": "USD/Mtok",
-    "_tokens": "tokens",
-    "_kg": "kg",
-    "_us": "\u00b5s",
-    "_w": "W",
-    "_bits": "bits",
-    "_params": "weights",
-}
-NOT_A_FIGURE = ("name", "aliases", "source", "as_of", "confidence")
-
-
-class Figure(msgspec.Struct, frozen=True):
-    """One figure or word of a row as its file says it; `name` is the key, `unit` what that says."""
-
-    name: str
-    value: Any
-    unit: str
-    source: str
-    as_of: str
-    confidence: str
+PRICED = ("accelerator", "system", "grid")
+"""Kinds that quotes are of."""
 
 
 class Price(msgspec.Struct, frozen=True):
@@ -117,13 +82,6 @@ class Sheet(msgspec.Struct, frozen=True):
     api_prices: tuple[ApiLine, ...] = ()
 
 
-class Listing(msgspec.Struct, frozen=True):
-    """Rows of one kind with the same keys, units in the keys."""
-
-    what: str
-    rows: tuple[dict[str, Any], ...]
-
-
 # --- one name -------------------------------------------------------------------------------------
 
 
@@ -149,6 +107,14 @@ def check() -> None:
     """Read every table, so that what is wrong in a user's file is found; CatalogError for that."""
     for read in (accelerators, systems, models, links, apis.api_price_history, market.all_quotes):
         read()
+    if any(user_rows(kind) for kind in SITE):
+        electrical.check()
+        facilities.check()
+
+
+def rows_of(kind: str) -> tuple[Entry, ...]:
+    """Every row of a kind of FILES as it is written, with where it is from."""
+    return entries(FILES[kind], kind, by_region if KINDS[kind].key == "region" else by_name)
 
 
 def _named(wanted: str) -> list[tuple[str, Entry]]:
@@ -158,8 +124,8 @@ def _named(wanted: str) -> list[tuple[str, Entry]]:
 @cache
 def _by_key() -> dict[str, list[tuple[str, Entry]]]:
     found: dict[str, list[tuple[str, Entry]]] = {}
-    for kind, file in FILES.items():
-        for entry in entries(file, kind):
+    for kind in FILES:
+        for entry in rows_of(kind):
             for key in _keys(entry):
                 found.setdefault(key, []).append((kind, entry))
     return found
@@ -167,9 +133,13 @@ def _by_key() -> dict[str, list[tuple[str, Entry]]]:
 
 def _keys(entry: Entry) -> set[str]:
     row = entry.row
-    names = (row["name"], *row.get("aliases", ()))
+    names = (_name(entry), *row.get("aliases", ()))
     with_maker = (f"{row['vendor']} {name}" for name in names if "vendor" in row)
     return {_key(name) for name in (*names, *with_maker)}
+
+
+def _name(entry: Entry) -> str:
+    return str(entry.row[KINDS[entry.kind].key])
 
 
 def _key(name: str) -> str:
@@ -177,8 +147,8 @@ def _key(name: str) -> str:
 
 
 def _sheet(kind: str, entry: Entry, today: date) -> Sheet:
-    name = entry.row["name"]
-    keys = _keys(entry)
+    name, keys = _name(entry), _keys(entry)
+    is_priced = kind in PRICED and not keys.isdisjoint(_quoted())
     return Sheet(
         kind=kind,
         name=name,
@@ -186,36 +156,14 @@ def _sheet(kind: str, entry: Entry, today: date) -> Sheet:
         is_yours=entry.is_yours,
         place=entry.place(),
         replaces=entry.replaces,
-        figures=tuple(_figures(entry.row)),
-        prices=_prices(name, today) if kind in ("accelerator", "system") else (),
+        figures=tuple(figures(entry.row, KINDS[kind], today)),
+        prices=_prices(name, today) if is_priced else (),
         api_prices=_api_lines(lambda p: _is_of(p, keys), today) if kind == "model" else (),
     )
 
 
 def _is_of(price: ApiPrice, keys: set[str]) -> bool:
     return _key(price.open_model or price.name) in keys
-
-
-def _figures(row: dict[str, Any]) -> Iterable[Figure]:
-    own = {"source": row["source"], "as_of": row["as_of"]}
-    own["confidence"] = row.get("confidence", "high")
-    for key, value in row.items():
-        if key in NOT_A_FIGURE:
-            continue
-        if not isinstance(value, dict):
-            yield Figure(key, value, _unit(key), **own)
-        elif "value" in value:
-            quoted = {"confidence": "low"} | {k: v for k, v in value.items() if k != "value"}
-            yield Figure(key, value["value"], _unit(key), **quoted)
-        else:
-            for inner, figure in value.items():
-                yield Figure(f"{key}.{inner}", figure, _unit(key), **own)
-
-
-def _unit(key: str) -> str:
-    if key == "tflops":
-        return "TFLOP/s"
-    return next((unit for ending, unit in UNITS.items() if f"_{key}".endswith(ending)), "")
 
 
 def _prices(name: str, today: date) -> tuple[Price, ...]:
@@ -277,155 +225,7 @@ def _quoted() -> dict[str, str]:
 
 def _all_names() -> dict[str, str]:
     """What to show for each name that is known, aliases for themselves."""
-    rows = [entry.row for kind, file in FILES.items() for entry in entries(file, kind)]
-    names = [name for row in rows for name in (row["name"], *row.get("aliases", ()))]
+    found = [entry for kind in FILES for entry in rows_of(kind)]
+    names = [name for entry in found for name in (_name(entry), *entry.row.get("aliases", ()))]
     names += [price.name for price in apis.api_prices()]
     return {name: name for name in (*names, *_quoted().values())}
-
-
-# --- lists ----------------------------------------------------------------------------------------
-
-
-def listing(what: str | None, today: date) -> Listing:
-    """All rows of one of LISTS, or how many there are of each; CatalogError for other words."""
-    check()
-    if what is None:
-        return Listing("catalog", tuple(_count(name, kind) for name, kind in LISTS.items()))
-    lines: dict[str, Callable[[date], Iterable[dict[str, Any]]]] = {
-        "accelerators": _accelerator_lines,
-        "models": _model_lines,
-        "links": _link_lines,
-        "systems": _system_lines,
-        "apis": _offer_lines,
-        "market": _market_lines,
-    }
-    if what not in lines:
-        hint = nearest(what, LISTS)
-        raise CatalogError(f"{what!r} is nothing that the catalog lists", hint=hint)
-    return Listing(what, tuple(lines[what](today)))
-
-
-def user_file() -> str:
-    """Where the user's catalog file is, or would be."""
-    path = user_catalog_path()
-    return f"{path}" if path.exists() else f"{path} (there is none)"
-
-
-def _count(name: str, kind: str) -> dict[str, Any]:
-    if kind == "api":
-        dates = [price.as_of for price in apis.api_price_history()]
-    elif kind == "quote":
-        dates = [quote.as_of for quote in market.all_quotes()]
-    else:
-        dates = [entry.row["as_of"] for entry in entries(FILES[kind], kind)]
-    return {
-        "list": name,
-        "rows": len(dates),
-        "yours": len(user_rows(kind)),
-        "oldest": min(dates, default=""),
-        "newest": max(dates, default=""),
-    }
-
-
-def _yours(kind: str) -> set[str]:
-    return {entry.row["name"] for entry in entries(FILES[kind], kind) if entry.is_yours}
-
-
-def _accelerator_lines(today: date) -> Iterable[dict[str, Any]]:
-    yours = _yours("accelerator")
-    for row in (entry.row for entry in entries(FILES["accelerator"], "accelerator")):
-        quote = market.price_quote(row["name"])
-        tflops = row["tflops"]
-        yield {
-            "name": row["name"],
-            "vendor": row["vendor"],
-            "memory_gib": row["memory_gib"],
-            "bandwidth_gb_per_s": row["bandwidth_gb_per_s"],
-            "tflops_16bit": tflops.get("bf16", tflops.get("fp16")),
-            "tdp_w": row["tdp_w"],
-            "price_usd": quote.value if quote else None,
-            "price_what": quote.what if quote else None,
-            "price_as_of": quote.as_of if quote else None,
-            "price_is_stale": quote and staleness(quote.as_of, quote.what, today).is_stale,
-            "is_yours": row["name"] in yours,
-        }
-
-
-def _model_lines(today: date) -> Iterable[dict[str, Any]]:
-    yours = _yours("model")
-    for model in models():
-        yield {
-            "name": model.name,
-            "params": model.params,
-            "active_params": model.active_params,
-            "layers": model.layers,
-            "hidden": model.hidden,
-            "max_context_tokens": model.max_context_tokens,
-            "as_of": model.as_of,
-            "is_yours": model.name in yours,
-        }
-
-
-def _link_lines(today: date) -> Iterable[dict[str, Any]]:
-    yours = _yours("link")
-    for link in links():
-        yield {
-            "name": link.name,
-            "kind": link.kind,
-            "gb_per_s": link.bytes_per_s / 1e9,
-            "latency_us": None if link.latency_s is None else link.latency_s * 1e6,
-            "max_devices": link.max_devices,
-            "as_of": link.as_of,
-            "is_yours": link.name in yours,
-        }
-
-
-def _system_lines(today: date) -> Iterable[dict[str, Any]]:
-    yours = _yours("system")
-    for system in systems():
-        yield {
-            "name": system.name,
-            "hardware": str(system.hardware),
-            "link": system.link.name if system.link else None,
-            "max_w": system.max_w.value if system.max_w else None,
-            "cooling": system.cooling,
-            "rack_units": system.rack_units,
-            "as_of": system.as_of,
-            "is_yours": system.name in yours,
-        }
-
-
-def _offer_lines(today: date) -> Iterable[dict[str, Any]]:
-    for price in sorted(apis.api_prices(), key=lambda p: (plain(p.provider), plain(p.name))):
-        yield {
-            "provider": price.provider,
-            "name": price.name,
-            "open_model": price.open_model,
-            "input_usd_per_mtok": price.input_usd_per_mtok,
-            "cached_input_usd_per_mtok": price.cached_input_usd_per_mtok,
-            "output_usd_per_mtok": price.output_usd_per_mtok,
-            "as_of": price.as_of,
-            "is_stale": staleness(price.as_of, "api", today).is_stale,
-            "is_yours": apis.is_yours(price),
-        }
-
-
-def _market_lines(today: date) -> Iterable[dict[str, Any]]:
-    """The newest quote of every thing and kind."""
-    newest = {(quote.of, quote.what): quote for quote in market.all_quotes()}
-    counts: dict[tuple[str, str], int] = {}
-    for quote in market.all_quotes():
-        counts[quote.of, quote.what] = counts.get((quote.of, quote.what), 0) + 1
-    for subject, quote in newest.items():
-        yield {
-            "of": quote.of,
-            "what": quote.what,
-            "value": quote.value,
-            "unit": quote.unit,
-            "terms": quote.terms,
-            "quotes": counts[subject],
-            "as_of": quote.as_of,
-            "confidence": quote.confidence,
-            "is_stale": staleness(quote.as_of, quote.what, today).is_stale,
-            "is_yours": quote.is_yours,
-        }

@@ -1,44 +1,23 @@
-"""Delivery chains, conductors, breakers, coolants, ways to cool and floors, in SI units.
-
-A row may not be replaced by a catalog file of one's own yet; what differs goes into the factory file.
-"""
+"""Delivery chains, conductors, breakers, coolants, ways to cool and floors, in SI units."""
 
 from __future__ import annotations
 
 from functools import cache
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 
 import msgspec
 
-from wattmill.catalog.links import Confidence
-from wattmill.catalog.table import Named, by_every_name, look_up, read_rows
+from wattmill.catalog.sourced import Dated, Efficiency, Positive, Share, Sourced, ordered, row
+from wattmill.catalog.table import Named, by_every_name, every, look_up, read_rows
 
 FILE = "electrical.toml"
 M2_PER_MM2 = 1e-6
-CONDUCTOR_SOURCE = (
-    "NFPA 70 (NEC) 2023, table 310.16 at 75 °C, 240.4(D); areas of chapter 9, table 8"
-)
 
-R = TypeVar("R", bound=msgspec.Struct)
-
-Positive = Annotated[float, msgspec.Meta(gt=0)]
-Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-Efficiency = Annotated[float, msgspec.Meta(gt=0, le=1)]
 Phases = Literal[0, 1, 3]
 Side = Literal["facility", "it"]
 
 
-class _Sourced(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What every row has: who says so, as of which month, and how sure that is."""
-
-    name: str
-    source: str
-    as_of: str
-    confidence: Confidence = "low"
-    aliases: tuple[str, ...] = ()
-
-
-class Stage(_Sourced, frozen=True, kw_only=True):
+class Stage(Sourced, frozen=True, kw_only=True):
     """One conversion or one wire.
 
     efficiency_frac: power out over power in while `at_load_frac` of its rating flows. Of the losses
@@ -52,26 +31,28 @@ class Stage(_Sourced, frozen=True, kw_only=True):
     fixed_frac: Share = 0.0
     square_frac: Share = 0.0
 
+    def __post_init__(self) -> None:
+        if self.fixed_frac + self.square_frac > 1:
+            raise ValueError("fixed_frac and square_frac are more than the whole loss")
 
-class Stated(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+
+class Stated(Dated, frozen=True, kw_only=True):
     """What somebody says that a whole chain gives, low to high."""
 
     low_frac: Efficiency
     high_frac: Efficiency
-    source: str
-    as_of: str
-    confidence: Confidence = "low"
+
+    def __post_init__(self) -> None:
+        ordered("low_frac, high_frac", self.low_frac, self.high_frac)
 
 
-class ChainRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A chain as it is written: stages by name."""
+class ChainRow(Sourced, frozen=True, kw_only=True):
+    """A chain as it is written: stages by name. source: of their order; each has one of its own."""
 
-    name: str
     feed_v: Positive
     phases: Phases
     bus_v: Positive
-    stages: tuple[str, ...]
-    aliases: tuple[str, ...] = ()
+    stages: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     stated: Stated | None = None
 
 
@@ -89,21 +70,21 @@ class Chain(msgspec.Struct, frozen=True):
     stated: Stated | None
 
 
-class ConductorRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ConductorRow(Sourced, frozen=True, kw_only=True):
     """A row of the table of conductors, in mm²."""
 
-    name: str
     area_mm2: Positive
     copper_a: Positive
     aluminium_a: Positive | None = None
     breaker_a: Positive | None = None
+    aluminium_breaker_a: Positive | None = None
 
 
 class Conductor(msgspec.Struct, frozen=True):
     """A wire of a size: its cross-section, and the current that it carries for ever at 75 °C.
 
-    aluminium_a: None where it is not made of aluminium. breaker_a: the most that the code lets
-    protect a small one; None is no limit but its ampacity.
+    aluminium_a: None where it is not made of aluminium. breaker_a, aluminium_breaker_a: the most
+    that the code lets protect a small one; None is no limit but its ampacity.
     """
 
     name: str
@@ -111,16 +92,20 @@ class Conductor(msgspec.Struct, frozen=True):
     copper_a: float
     aluminium_a: float | None
     breaker_a: float | None
+    aluminium_breaker_a: float | None = None
 
 
-class Breakers(_Sourced, frozen=True, kw_only=True):
+class Breakers(Sourced, frozen=True, kw_only=True):
     """Ratings in which breakers are sold, A; continuous_frac: how much of one may flow for hours."""
 
-    sizes_a: tuple[float, ...]
+    sizes_a: Annotated[tuple[Positive, ...], msgspec.Meta(min_length=1)]
     continuous_frac: Efficiency
 
+    def __post_init__(self) -> None:
+        ordered("sizes_a", *self.sizes_a)
 
-class Metal(_Sourced, frozen=True, kw_only=True):
+
+class Metal(Sourced, frozen=True, kw_only=True):
     """Resistivity at 20 °C, its rise for each kelvin, and density."""
 
     resistivity_ohm_m: Positive
@@ -128,21 +113,21 @@ class Metal(_Sourced, frozen=True, kw_only=True):
     kg_per_m3: Positive
 
 
-class BusBar(_Sourced, frozen=True, kw_only=True):
+class BusBar(Sourced, frozen=True, kw_only=True):
     """A bus bar inside a rack."""
 
     volts: Positive
     amps: Positive
 
 
-class Coolant(_Sourced, frozen=True, kw_only=True):
+class Coolant(Sourced, frozen=True, kw_only=True):
     """A liquid at 40 °C."""
 
     kg_per_m3: Positive
     j_per_kg_k: Positive
 
 
-class Cooling(_Sourced, frozen=True, kw_only=True):
+class Cooling(Sourced, frozen=True, kw_only=True):
     """A way to cool racks.
 
     up_to_kw: the most that a rack may draw. liquid_frac: the share of its heat that leaves it in a
@@ -156,57 +141,69 @@ class Cooling(_Sourced, frozen=True, kw_only=True):
     needs_liquid_ready: bool = False
 
 
-class Floor(_Sourced, frozen=True, kw_only=True):
+class Floor(Sourced, frozen=True, kw_only=True):
     """A floor: kg for each m², and kg under one foot; foot_kg None is not known."""
 
     kg_per_m2: Positive
     foot_kg: Positive | None = None
 
 
+RECORDS: dict[str, type[msgspec.Struct]] = {
+    "delivery_stage": Stage,
+    "breakers": Breakers,
+    "metal": Metal,
+    "bus_bar": BusBar,
+    "coolant": Coolant,
+    "cooling": Cooling,
+    "floor": Floor,
+}
+"""Kinds whose rows are records as they are written."""
+
+
 def stage(name: str) -> Stage:
     """The stage called `name`; CatalogError with the nearest names."""
-    return _row("delivery stage", name, "delivery_stage", Stage)
+    return row(FILE, "delivery_stage", Stage, "delivery stage", name)
 
 
 def chain(name: str) -> Chain:
     """The delivery chain called `name` (`208v`, `48v`, `800vdc`); CatalogError with the nearest."""
-    return _chain(_row("delivery chain", name, "delivery_chain", ChainRow))
+    return look_up("delivery chain", name, _chains())
 
 
 def bus_bar(name: str) -> BusBar:
     """The bus bar called `name`; CatalogError with the nearest names."""
-    return _row("bus bar", name, "bus_bar", BusBar)
+    return row(FILE, "bus_bar", BusBar, "bus bar", name)
 
 
 def coolant(name: str) -> Coolant:
     """The coolant called `name`; CatalogError with the nearest names."""
-    return _row("coolant", name, "coolant", Coolant)
+    return row(FILE, "coolant", Coolant, "coolant", name)
 
 
 def cooling(name: str) -> Cooling:
     """The way to cool called `name`; CatalogError with the nearest names."""
-    return _row("way to cool", name, "cooling", Cooling)
+    return row(FILE, "cooling", Cooling, "way to cool", name)
 
 
 def floor(name: str) -> Floor:
     """The floor called `name`; CatalogError with the nearest names."""
-    return _row("floor", name, "floor", Floor)
+    return row(FILE, "floor", Floor, "floor", name)
 
 
 def metal(name: str) -> Metal:
     """The metal called `name`; CatalogError with the nearest names."""
-    return _row("metal", name, "metal", Metal)
+    return row(FILE, "metal", Metal, "metal", name)
 
 
 def breakers(series: str) -> Breakers:
     """The series of breakers called `series` (`nec`, `iec`); CatalogError with the nearest names."""
-    return _row("series of breakers", series, "breakers", Breakers)
+    return row(FILE, "breakers", Breakers, "series of breakers", series)
 
 
 @cache
 def chains() -> tuple[Chain, ...]:
     """Every delivery chain, in the order of the table."""
-    return tuple(_chain(row) for row in read_rows(FILE, "delivery_chain", ChainRow))
+    return every(_chains())
 
 
 @cache
@@ -224,30 +221,34 @@ def floors() -> tuple[Floor, ...]:
 @cache
 def conductors() -> tuple[Conductor, ...]:
     """Every conductor, thinnest first."""
-    found = (_conductor(row) for row in read_rows(FILE, "conductor", ConductorRow))
+    found = (_conductor(wire) for wire in read_rows(FILE, "conductor", ConductorRow))
     return tuple(sorted(found, key=lambda wire: wire.area_m2))
 
 
-def _conductor(row: ConductorRow) -> Conductor:
+def check() -> None:
+    """Read every table, so that what is wrong in a user's file is found; CatalogError for that."""
+    chains()
+    conductors()
+    for kind, record in RECORDS.items():
+        read_rows(FILE, kind, record)
+
+
+def _conductor(wire: ConductorRow) -> Conductor:
     return Conductor(
-        row.name, row.area_mm2 * M2_PER_MM2, row.copper_a, row.aluminium_a, row.breaker_a
+        wire.name,
+        wire.area_mm2 * M2_PER_MM2,
+        wire.copper_a,
+        wire.aluminium_a,
+        wire.breaker_a,
+        wire.aluminium_breaker_a,
     )
 
 
-def _chain(row: ChainRow) -> Chain:
-    stages = tuple(map(stage, row.stages))
-    return Chain(row.name, row.feed_v, row.phases, row.bus_v, stages, row.stated)
-
-
-def _row(what: str, name: str, kind: str, record: type[R]) -> R:
-    found: R = look_up(what, name, _named(kind, record))
-    return found
-
-
 @cache
-def _named(kind: str, record: Any) -> dict[str, Named[Any]]:
-    return by_every_name(FILE, kind, record, _same)
+def _chains() -> dict[str, Named[Chain]]:
+    return by_every_name(FILE, "delivery_chain", ChainRow, _chain)
 
 
-def _same(row: R) -> R:
-    return row
+def _chain(made: ChainRow) -> Chain:
+    stages = tuple(map(stage, made.stages))
+    return Chain(made.name, made.feed_v, made.phases, made.bus_v, stages, made.stated)

@@ -23,12 +23,24 @@ HALF_LIFE_MONTHS: dict[str, float | None] = {
     "power_usd_per_kwh": 24,
     "colo_usd_per_kw_month": 24,
     "ppa_usd_per_mwh": 24,
+    "fuel": 6,
+    "build": 12,
+    "lead_time": 12,
+    "storage": 12,
+    "colo_fee": 24,
+    "colo_rule": 24,
+    "attrition": 24,
+    "cooling": 24,
+    "generator": 24,
+    "grid": 24,
     "data_sheet": None,
 }
 """Months in which a figure of that kind loses half of its worth as evidence; None is never.
 
 A judgement, not a measurement: rents of the same card moved by 40 % within half a year (2025-10 to
 2026-03), list prices of new cards and contracts of years by less, tariffs by the regulator's pace.
+Costs of building rise by 5 to 10 % a year and lead times doubled within two; a grid's carbon and the
+share of a queue that is built are counted once a year, and printed a year later.
 """
 
 

@@ -60,6 +60,11 @@ def by_name(row: Mapping[str, Any]) -> str:
     return plain(str(row.get("name", "")))
 
 
+def by_region(row: Mapping[str, Any]) -> str:
+    """What a row of a grid is about."""
+    return plain(str(row.get("region", "")))
+
+
 def read_rows(file: str, kind: str, record: type[R], identity: Identity = by_name) -> tuple[R, ...]:
     """Every `[[kind]]` row as a `record`: the package's, then the user's, which replace them.
 
@@ -79,15 +84,18 @@ def entries(file: str, kind: str, identity: Identity = by_name) -> tuple[Entry, 
         Entry(kind, row, number, identity(row) in gone)
         for number, row in enumerate(user_rows(kind))
     ]
-    if identity is by_name:
-        _refuse_twins(mine)
+    if identity in (by_name, by_region):
+        _refuse_twins(mine, identity)
     return (*kept, *mine)
 
 
-@cache
 def _package_rows(file: str, kind: str) -> tuple[RawRow, ...]:
-    text = (DATA / file).read_text(encoding="utf-8")
-    return tuple(rtoml.loads(text)[kind])
+    return tuple(_package_tables(file)[kind])
+
+
+@cache
+def _package_tables(file: str) -> dict[str, list[RawRow]]:
+    return rtoml.loads((DATA / file).read_text(encoding="utf-8"))
 
 
 class Named(NamedTuple, Generic[R]):
@@ -110,7 +118,12 @@ def by_every_name(
     """
 
     def made(entry: Entry) -> R:
-        return make(_convert(entry, record))
+        try:
+            return make(_convert(entry, record))
+        except CatalogError as error:
+            if entry.is_yours and not error.place:
+                raise refuse(entry, error.message, hint=error.hint) from None
+            raise
 
     found: dict[str, Named[R]] = {}
     for entry in entries(file, kind):
@@ -120,6 +133,11 @@ def by_every_name(
         for name in (row.name, *entry.row.get("aliases", ())):
             found[key(name)] = row
     return found
+
+
+def every(known: Mapping[str, Named[R]]) -> tuple[R, ...]:
+    """Each record of `by_every_name` once, in the order of its rows."""
+    return tuple(row.record() for row in dict.fromkeys(known.values()))
 
 
 def look_up(kind: str, name: str, known: Mapping[str, Named[R]]) -> R:
@@ -169,7 +187,7 @@ def _convert(entry: Entry, record: type[R]) -> R:
 def _refusal(entry: Entry, record: type[R], said: str) -> CatalogError:
     """What msgspec found in a row of the user, in the words of the file, with line and next step."""
     fields = {field.encode_name: field for field in msgspec.structs.fields(record)}
-    name = f"[[{entry.kind}]] {entry.row.get('name', entry.row.get('of', ''))}".rstrip()
+    name = f"[[{entry.kind}]] {_subject(entry.row)}".rstrip()
     problem, _, path = said.replace("`", "").partition(" - at ")
     found = re.search(r"\$\.(\w+)", path)
     key = found[1] if found else None
@@ -202,10 +220,17 @@ def _words(type_: Any) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _refuse_twins(mine: list[Entry]) -> None:
+def _refuse_twins(mine: list[Entry], identity: Identity) -> None:
     seen: set[str] = set()
     for entry in mine:
-        if by_name(entry.row) in seen:
-            said = f"[[{entry.kind}]] {entry.row.get('name')} is there twice"
-            raise refuse(entry, said, hint="keep one of them", key="name")
-        seen.add(by_name(entry.row))
+        about = identity(entry.row)
+        if about in seen:
+            said = f"[[{entry.kind}]] {_subject(entry.row)} is there twice"
+            key = "name" if identity is by_name else "region"
+            raise refuse(entry, said, hint="keep one of them", key=key)
+        seen.add(about)
+
+
+def _subject(row: RawRow) -> str:
+    """What a row says that it is about."""
+    return next((str(row[key]) for key in ("name", "of", "region") if key in row), "")

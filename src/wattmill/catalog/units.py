@@ -11,5 +11,9 @@ KILO = 1e3
 HOURS_PER_MONTH = 730.0
 """A month of 365 days / 12 to three digits; the trade's own convention for monthly power."""
 
+MONTHS_PER_YEAR = 12
+HOURS_PER_YEAR = MONTHS_PER_YEAR * HOURS_PER_MONTH
+"""8,760: a year of 365 days."""
+
 SECONDS_PER_MONTH = HOURS_PER_MONTH * 3600.0
 TOKENS_PER_MTOK = 1e6

@@ -14,13 +14,14 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from wattmill.catalog import kinds
 from wattmill.catalog.names import nearest
 from wattmill.catalog.staleness import first_day
 from wattmill.core.errors import CatalogError
 
 RawRow = dict[str, Any]
 
-KINDS = ("accelerator", "model", "link", "system", "api", "quote")
+KINDS = tuple(kinds.KINDS)
 """The kinds of rows that the file may have."""
 
 
@@ -88,9 +89,9 @@ def _tables(content: dict[str, Any], text: str, path: Path) -> dict[str, list[Ra
     for kind, rows in content.items():
         place = f"{path}:{_line_of(text, kind, 0)}"
         if kind not in KINDS:
-            known = ", ".join(f"[[{k}]]" for k in KINDS)
-            hint = f"{nearest(kind, KINDS)}; a catalog file has {known}"
-            raise CatalogError(f"{kind!r} is no kind of row", hint=hint, place=place)
+            raise CatalogError(
+                f"{kind!r} is no kind of row", hint=nearest(kind, KINDS), place=place
+            )
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             hint = f"begin each row with [[{kind}]]"
             raise CatalogError(f"{kind!r} is not a list of rows", hint=hint, place=place)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from wattmill.core.errors import PlanError
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-def require(holds: Any, message: str, hint: str) -> None:
+    Truth = bool | np.bool_ | NDArray[np.bool_]
+
+
+def require(holds: Truth, message: str, hint: str) -> None:
     """PlanError unless `holds`, which is one bool or an array of them."""
     if not (holds if isinstance(holds, bool) else holds.all()):
         raise PlanError(message, hint=hint)

@@ -21,7 +21,8 @@ Verdict = Literal["pays", "too late", "never", "nothing is saved"]
 class Effort(Struct, frozen=True):
     """What a change costs: once, and every month; it is of use for `life_months`.
 
-    repeat_months: once_usd is due again after so many months (retraining); the months share it evenly.
+    repeat_months: once_usd is due again after each so many months (retraining), as long as life goes on after that;
+    all months share it evenly.
     """
 
     once_usd: float
@@ -33,8 +34,11 @@ class Effort(Struct, frozen=True):
     @property
     def monthly_usd(self) -> float:
         """Upkeep and, where it is repeated, a month's share of doing it again."""
-        again = 0.0 if self.repeat_months is None else self.once_usd / self.repeat_months
-        return self.upkeep_usd_per_month + again
+        return self.upkeep_usd_per_month + self.once_usd * self._repeats / self.life_months
+
+    @property
+    def _repeats(self) -> int:
+        return 0 if self.repeat_months is None else (self.life_months - 1) // self.repeat_months
 
 
 class Decision(Struct, frozen=True):

@@ -114,14 +114,14 @@ def _debt(s: Statement, yard: Yardsticks, count: int) -> Figures:
 
 
 def _cover(s: Statement, yard: Yardsticks) -> Array:
-    """DSCR, from the month on in which a whole window of service has passed: inf before.
+    """DSCR, from the month on in which a whole window of service has passed, while debt is served; inf otherwise.
 
     In the last month the sale of the machines counts as cash, less what it repays of loans that go on.
     """
     sale = s.resale_usd - s.payoff_usd
     cash = s.cfads_usd + np.where(np.arange(s.months + 1) == s.months, sale, 0.0)
     begun = np.maximum.accumulate(s.service_usd > 0, axis=-1)
-    tested = np.cumsum(begun, axis=-1) >= yard.trailing_months
+    tested = (np.cumsum(begun, axis=-1) >= yard.trailing_months) & (s.service_usd > 0)
     return np.where(tested, covenants.dscr(cash, s.service_usd, yard.trailing_months), np.inf)
 
 

@@ -18,17 +18,22 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
+NEXT_TO_ALL_LOST = 1e-7
+"""A rate closer to -100 % than this is none: a float no longer tells 1 + rate."""
+
+
 def rates(times: Sequence[float], amounts: Sequence[float], highest: float) -> tuple[float, ...]:
     """Every rate in (-1, highest] at which Σ amount / (1 + rate)^time is zero, in order.
 
-    The sum is searched in x = 1 / (1 + rate), and in y = 1 + rate with its times turned round, so
-    that both halves of the range lie within [0, 1]. Without any amount but zero: no rate.
+    Rates within `NEXT_TO_ALL_LOST` of -1 are left out. The sum is searched in x = 1 / (1 + rate),
+    and in y = 1 + rate with its times turned round, so that both halves of the range lie within
+    [0, 1]. Without any amount but zero: no rate.
     """
     e, c = _merged(np.asarray(times, dtype=float), np.asarray(amounts, dtype=float))
     if len(c) < 2:
         return ()
     rising = [1 / x - 1 for x in _roots(e - e[0], c, 1 / (1 + highest))]
-    falling = [y - 1 for y in _roots((e[-1] - e)[::-1], c[::-1], 0.0) if y - 1 > -1]
+    falling = [y - 1 for y in _roots((e[-1] - e)[::-1], c[::-1], 0.0) if y > NEXT_TO_ALL_LOST]
     return tuple(_distinct(sorted(rising + falling)))
 
 

@@ -2,7 +2,8 @@
 
 A task begins when all that it comes after are done. The plan is finished with its last task, or with
 the one that is asked for. Uncertainty is simulated by a Latin hypercube: every margin is covered
-evenly, so percentiles settle with few samples; the seed makes it repeatable.
+evenly (less so where durations have a common cause), so percentiles settle with few samples; the seed
+makes it repeatable.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from datetime import date, timedelta
 import msgspec
 import numpy as np
 
+from wattmill.catalog.names import nearest
 from wattmill.catalog.staleness import DAYS_PER_MONTH
 from wattmill.core.errors import PlanError
+from wattmill.site.checks import at_least_0
 from wattmill.site.durations import Array, quantile
 from wattmill.site.durations import Task as Task
 from wattmill.site.durations import mean_months as mean_months
@@ -89,6 +92,10 @@ def timetable(
     """
     graph = Graph(tasks, finish)
     fixed = months or {}
+    for name, lasts_months in fixed.items():
+        if name not in {task.name for task in tasks}:
+            raise PlanError(f"no task {name!r}", hint=nearest(name, [t.name for t in tasks]))
+        at_least_0(f"months of {name!r}", lasts_months)
     lasts = np.array([fixed.get(task.name, task.months[1]) for task in graph.tasks], dtype=float)
     early = graph.finishes(lasts)
     end = early.max()

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from wattmill.catalog.names import nearest
-from wattmill.catalog.units import HOURS_PER_MONTH, KILO, TOKENS_PER_MTOK
+from wattmill.catalog.units import HOURS_PER_MONTH, TOKENS_PER_MTOK
 from wattmill.core.errors import PlanError
-from wattmill.site.checks import at_least_0, positive
+from wattmill.site.checks import at_least_0, positive, pue_checked
 from wattmill.site.power import site_kw
 
 JOULES_PER_KWH = 3.6e6
@@ -26,7 +26,8 @@ def kg_per_mtok(joules_per_token: float, pue: float, g_per_kwh: float) -> float:
 
     joules_per_token: of the machines with their idle time, over the tokens that were served.
     """
-    kwh = site_kw(joules_per_token, pue) * KILO / JOULES_PER_KWH * TOKENS_PER_MTOK
+    joules = at_least_0("joules_per_token", joules_per_token) * pue_checked(pue)
+    kwh = joules / JOULES_PER_KWH * TOKENS_PER_MTOK
     return kwh * at_least_0("g_per_kwh", g_per_kwh) / G_PER_KG
 
 

@@ -11,9 +11,9 @@ import msgspec
 
 from wattmill.catalog.facilities import ColoRule
 from wattmill.catalog.units import HOURS_PER_MONTH
+from wattmill.catalog.units import MONTHS_PER_YEAR as MONTHS
 from wattmill.core.errors import PlanError
-
-MONTHS = 12
+from wattmill.site.checks import at_least_0, pue_checked
 
 
 class Deployment(msgspec.Struct, frozen=True):
@@ -47,6 +47,9 @@ class ColoPrice(msgspec.Struct, frozen=True):
     cross_connect_usd_per_month: float = 0.0
     remote_hands_usd_per_hour: float = 0.0
     escalation_frac_per_year: float = 0.0
+
+
+PRICES = tuple(name for name in ColoPrice.__struct_fields__ if "usd" in name or name == "least_kw")
 
 
 class ColoUse(msgspec.Struct, frozen=True):
@@ -121,6 +124,8 @@ def quote(deployment: Deployment, price: ColoPrice, use: ColoUse | None = None) 
     """
     use = use or ColoUse()
     _possible(deployment)
+    _possible_price(price)
+    at_least_0("committed_kw", use.committed_kw or 0.0)
     committed = max(deployment.kw if use.committed_kw is None else use.committed_kw, price.least_kw)
     lines = tuple(line for line in _lines(deployment, price, use, committed) if line.first_year_usd)
     once = sum(line.once_usd for line in lines)
@@ -171,6 +176,15 @@ def yearly_usd(found: ColoQuote, price: ColoPrice, years: int) -> tuple[float, .
     rate = 1 + price.escalation_frac_per_year
     monthly = MONTHS * found.usd_per_month
     return tuple(found.once_usd * (year == 0) + monthly * rate**year for year in range(years))
+
+
+def _possible_price(price: ColoPrice) -> None:
+    """PlanError for a price below 0, a PUE below 1, or rent that falls to nothing."""
+    for name in PRICES:
+        at_least_0(name, getattr(price, name) or 0.0)
+    pue_checked(price.pue)
+    if not -1 < price.escalation_frac_per_year < float("inf"):
+        raise PlanError("an escalation is above -1", hint="0.03 is 3 % a year")
 
 
 def _possible(deployment: Deployment) -> None:

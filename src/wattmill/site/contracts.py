@@ -7,7 +7,7 @@ Arrays have months on the last axis; leading axes are paths.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -15,12 +15,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wattmill.catalog.units import HOURS_PER_MONTH
+from wattmill.catalog.units import MONTHS_PER_YEAR as MONTHS
 from wattmill.core.errors import PlanError
+from wattmill.site.checks import at_least_0, share
+from wattmill.site.time_of_use import Band as Band
+from wattmill.site.time_of_use import tou_usd_per_kwh as tou_usd_per_kwh
 
 Array = NDArray[np.float64]
 Kind = Literal["tariff", "ppa", "spot"]
-HOURS_PER_DAY = 24
-MONTHS = 12
 LOWEST, HIGHEST = -0.5, 1.0
 """Escalations per year that are looked at for a break-even."""
 
@@ -192,69 +194,11 @@ def _root(rising: Callable[[float], float], low: float, high: float) -> float | 
     return (low + high) / 2
 
 
-# --- time of use ----------------------------------------------------------------------------------
-
-
-class Band(msgspec.Struct, frozen=True):
-    """A price for hours of the day, from `start` to before `end` (over midnight where end is less).
-
-    is_weekday: on working days only; other days take the next band that has the hour.
-    """
-
-    name: str
-    start: int
-    end: int
-    usd_per_kwh: float
-    is_weekday: bool = False
-
-    def holds(self, hour: int, is_weekday: bool) -> bool:
-        """Whether the band is the price of an hour."""
-        if self.is_weekday and not is_weekday:
-            return False
-        if self.start < self.end:
-            return self.start <= hour < self.end
-        return hour >= self.start or hour < self.end
-
-
-def tou_usd_per_kwh(
-    bands: Sequence[Band],
-    weekday_kw: Sequence[float] | None = None,
-    weekend_kw: Sequence[float] | None = None,
-) -> float:
-    """Mean price of a kWh under a tariff by the hour: Σ kW_h · price_h / Σ kW_h over a week.
-
-    weekday_kw, weekend_kw: load of each hour of a day; None is flat, and the same at weekends. The
-    first band that holds an hour is its price; PlanError for an hour that none holds.
-    """
-    weekday = [1.0] * HOURS_PER_DAY if weekday_kw is None else list(weekday_kw)
-    weekend = weekday if weekend_kw is None else list(weekend_kw)
-    usd = kwh = 0.0
-    for load, days, is_weekday in ((weekday, 5, True), (weekend, 2, False)):
-        if len(load) != HOURS_PER_DAY or min(load) < 0:
-            raise PlanError("a day has 24 loads of 0 or more", hint="give kW for hours 0 to 23")
-        kwh += days * sum(load)
-        usd += days * sum(kw * _price(bands, h, is_weekday) for h, kw in enumerate(load))
-    if not kwh:
-        raise PlanError("no load at all has no price", hint="give a load")
-    return usd / kwh
-
-
-def _price(bands: Sequence[Band], hour: int, is_weekday: bool) -> float:
-    for band in bands:
-        if band.holds(hour, is_weekday):
-            return band.usd_per_kwh
-    day = "working days" if is_weekday else "weekends"
-    raise PlanError(f"no band has a price for hour {hour} of {day}", hint="add a band from 0 to 24")
-
-
 def _checked(contract: Contract) -> None:
-    for name, value in (
-        ("usd_per_kwh", contract.usd_per_kwh),
-        ("demand_usd_per_kw_month", contract.demand_usd_per_kw_month),
-        ("fixed_usd_per_month", contract.fixed_usd_per_month),
-    ):
-        if not 0 <= value < float("inf"):
-            raise PlanError(f"{name} = {value:g} is no price", hint="give 0 or more")
+    for name in ("usd_per_kwh", "demand_usd_per_kw_month", "fixed_usd_per_month"):
+        at_least_0(name, getattr(contract, name))
+    share("take_frac", contract.take_frac)
+    at_least_0("contract_kw", contract.contract_kw or 0.0)
     if not -1 < contract.escalation_frac_per_year < float("inf"):
         raise PlanError("an escalation is above -1", hint="0.03 is 3 % a year")
     if contract.months is not None and contract.months < 1:

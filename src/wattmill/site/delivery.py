@@ -12,10 +12,8 @@ import math
 import msgspec
 
 from wattmill.catalog.electrical import Chain, Side, Stage
-from wattmill.catalog.units import HOURS_PER_MONTH, KILO
+from wattmill.catalog.units import HOURS_PER_YEAR, KILO
 from wattmill.site.checks import at_least_0, efficiency, positive, share
-
-HOURS_PER_YEAR = 12 * HOURS_PER_MONTH
 
 
 class StageLoss(msgspec.Struct, frozen=True):
@@ -39,6 +37,11 @@ class Delivery(msgspec.Struct, frozen=True):
     def loss_w(self) -> float:
         """W that all stages lose."""
         return self.input_w - self.load_w
+
+    @property
+    def worst(self) -> StageLoss:
+        """The stage that loses most."""
+        return max(self.stages, key=lambda stage: stage.loss_w)
 
     @property
     def efficiency_frac(self) -> float:

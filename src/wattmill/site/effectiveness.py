@@ -10,12 +10,13 @@ import math
 
 import msgspec
 
+from wattmill.catalog.units import HOURS_PER_YEAR
 from wattmill.site.checks import at_least_0, efficiency, positive, pue_checked, share
-from wattmill.site.delivery import HOURS_PER_YEAR, energy_kwh_per_year
+from wattmill.site.cooling import ZERO_C_K
+from wattmill.site.delivery import energy_kwh_per_year
 
 HOURS_PER_DAY = 24
 DAYS = 365
-ZERO_C_K = 273.15
 
 
 class Overhead(msgspec.Struct, frozen=True):

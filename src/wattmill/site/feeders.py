@@ -12,7 +12,7 @@ import msgspec
 
 from wattmill.catalog.electrical import Breakers, Conductor, Metal, Phases
 from wattmill.core.errors import PlanError
-from wattmill.site.checks import at_least_0, efficiency, positive, share
+from wattmill.site.checks import at_least_0, efficiency, positive
 
 ROOT_3 = math.sqrt(3.0)
 REFERENCE_C = 20.0
@@ -102,7 +102,7 @@ def wires(
     fits = [
         Wires(wire, parallel, parallel * ampacity)
         for wire in table
-        if (ampacity := _ampacity(wire, metal)) and (wire.breaker_a or breaker_a) >= breaker_a
+        if (ampacity := _ampacity(wire, metal)) and _most_breaker_a(wire, metal) >= breaker_a
         for parallel in _side_by_side(wire)
         if parallel * ampacity >= amps * (1 - 1e-12)
     ]
@@ -191,7 +191,12 @@ def feeder(load_w: float, line: Line) -> Feeder:
     drop = drop_v(amps, ohm, line.phases, line.power_factor) / line.volts
     lost = loss_w(amps, ohm, line.phases)
     mass = metal_kg(line.length_m, area, line.metal, _conductors(line.phases))
-    return Feeder(amps, breaker, found, share("drop_frac", drop), lost, mass)
+    if not drop < 1:
+        raise PlanError(
+            f"{line.length_m:g} m lose all of {line.volts:g} V",
+            hint="raise the voltage, or bring it nearer",
+        )
+    return Feeder(amps, breaker, found, drop, lost, mass)
 
 
 def _root(phases: Phases) -> float:
@@ -204,6 +209,11 @@ def _conductors(phases: Phases) -> int:
 
 def _ampacity(wire: Conductor, metal: str) -> float | None:
     return wire.copper_a if metal == "copper" else wire.aluminium_a
+
+
+def _most_breaker_a(wire: Conductor, metal: str) -> float:
+    most = wire.breaker_a if metal == "copper" else wire.aluminium_breaker_a
+    return math.inf if most is None else most
 
 
 def _side_by_side(wire: Conductor) -> range:

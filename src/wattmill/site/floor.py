@@ -6,14 +6,14 @@ import msgspec
 
 from wattmill.catalog.electrical import Floor
 from wattmill.core.errors import PlanError
-from wattmill.site.checks import at_least_0, positive
+from wattmill.site.checks import at_least_0, efficiency, positive
 
 UNIT_M = 0.04445
 """Height of a rack unit (EIA-310): 1.75 inch."""
 
 CLEARANCE_KG_PER_M2 = 73.0
 RAISED_FLOOR_KG_PER_M2 = 49.0
-"""What IBM's rule adds: 15 lb/ft² on half of the clearance, 10 lb/ft² of raised floor everywhere."""
+"""What IBM's rule adds: 15 lb/ft² on the rack's half of the aisles, 10 lb/ft² of raised floor everywhere."""
 
 
 class Footprint(msgspec.Struct, frozen=True):
@@ -72,12 +72,13 @@ def direct_kg_per_m2(mass_kg: float, footprint: Footprint) -> float:
 
 
 def spread_kg_per_m2(mass_kg: float, footprint: Footprint, is_raised: bool = False) -> float:
-    """kg/m² of a rack over its ground and half of its aisles, with people in them.
+    """kg/m² of a rack over its ground and its half of the aisles, with people in them.
 
-    (mass + 73 · half of the clearance + 49 · area of a raised floor) / area: IBM's rule for a
-    building's floor, here with half an aisle on each side as the clearance.
+    (mass + 73 · half of the service clearance + 49 · area of a raised floor) / area, area = rack and
+    half of the service clearance: IBM's rule for a building's floor. `front_m` and `rear_m` are that
+    half already; the rule counts up to 0.76 m of each, which is not checked here.
     """
-    people = CLEARANCE_KG_PER_M2 * footprint.clearance_m2 / 2
+    people = CLEARANCE_KG_PER_M2 * footprint.clearance_m2
     raised = RAISED_FLOOR_KG_PER_M2 * footprint.area_m2 if is_raised else 0.0
     return (positive("mass_kg", mass_kg) + people + raised) / footprint.area_m2
 
@@ -99,11 +100,12 @@ def check(mass_kg: float, footprint: Footprint, floor: Floor, feet: int = 4) -> 
 
 
 def aisle_for_m(mass_kg: float, footprint: Footprint, floor: Floor) -> float:
-    """m of aisle, front and rear together, from which a floor bears a rack; 0 if it does anyway.
+    """m of its half of the aisles, front and rear together, from which a floor bears a rack; 0 if it
+    does anyway. More than 1.52 m is beyond IBM's rule (0.76 m on each side): take a stronger floor.
 
     PlanError where no aisle helps, because people alone load the floor as much.
     """
-    spare = floor.kg_per_m2 - CLEARANCE_KG_PER_M2 / 2
+    spare = floor.kg_per_m2 - CLEARANCE_KG_PER_M2
     if spare <= 0:
         hint = "take a floor that bears more than its people"
         raise PlanError(f"a floor for {floor.kg_per_m2:g} kg/m2 bears no racks", hint=hint)
@@ -118,5 +120,5 @@ def watts_per_m2(rack_w: float, footprint: Footprint) -> float:
 
 def racks_in(room_m2: float, footprint: Footprint, usable_frac: float = 1.0) -> int:
     """Whole racks that a room takes in rows; usable_frac: what ways, columns and units leave."""
-    usable = positive("room_m2", room_m2) * positive("usable_frac", usable_frac)
+    usable = positive("room_m2", room_m2) * efficiency("usable_frac", usable_frac)
     return int(usable / footprint.area_m2 * (1 + 1e-12))

@@ -14,16 +14,16 @@ import msgspec
 
 from wattmill.catalog.facilities import Fuel, Generator
 from wattmill.catalog.units import HOURS_PER_MONTH, KILO, MEGA
+from wattmill.catalog.units import HOURS_PER_YEAR as HOURS_PER_YEAR
+from wattmill.catalog.units import MONTHS_PER_YEAR as MONTHS
 from wattmill.core.errors import PlanError
-from wattmill.site.checks import efficiency, positive
+from wattmill.site.checks import at_least_0, efficiency
+from wattmill.site.storage import SolarYear as SolarYear
+from wattmill.site.storage import round_trip_frac as round_trip_frac
+from wattmill.site.storage import solar_year as solar_year
+from wattmill.site.storage import stored_usd_per_kwh as stored_usd_per_kwh
 
-HOURS_PER_YEAR = 8760.0
-MONTHS = 12
 G_PER_KG = 1000.0
-
-MOST_ROUNDS = 1000
-CLOSE = 1e-9
-"""Rounds of a day or year until a battery ends as it began, to this part of what it holds."""
 
 
 class Lcoe(msgspec.Struct, frozen=True):
@@ -79,8 +79,8 @@ def lcoe(
     hours = HOURS_PER_YEAR * generator.availability_frac * efficiency("load_frac", load_frac)
     if built_per_kw < 1:
         raise PlanError(f"{built_per_kw:g} kW built for a kW cannot be", hint="give 1 or more")
-    waited = (1 + rate_frac_per_year) ** build_years
-    yearly = recovery_factor(rate_frac_per_year, generator.life_years) * waited
+    recovered = recovery_factor(rate_frac_per_year, generator.life_years)
+    yearly = recovered * (1 + rate_frac_per_year) ** at_least_0("build_years", build_years)
     return Lcoe(
         name=generator.name,
         capital_usd_per_kwh=generator.capital_usd_per_kw * built_per_kw * yearly / hours,
@@ -141,21 +141,23 @@ def compare(
     discount_frac_per_year: float,
 ) -> tuple[SpeedCost, ...]:
     """Ways to power a load of `kw`, the least cost first: energy from the day it is there, and the
-    margin (before power) of every month until then, discounted to today."""
-    found = [
-        SpeedCost(
+    margin (before power) of every month until then, discounted to today. Only the `months` of the
+    horizon count: what comes after it buys no energy and misses all of the margin."""
+    at_least_0("kw", kw)
+
+    def cost(option: PowerOption) -> SpeedCost:
+        waits = min(at_least_0(f"months of {option.name!r}", option.months), months)
+        runs = _annuity(waits, months, discount_frac_per_year)
+        missed = _annuity(0, waits, discount_frac_per_year)
+        return SpeedCost(
             option.name,
             option.usd_per_kwh,
             option.months,
-            kw
-            * HOURS_PER_MONTH
-            * option.usd_per_kwh
-            * _annuity(option.months, months, discount_frac_per_year),
-            kw * margin_usd_per_kw_month * _annuity(0, option.months, discount_frac_per_year),
+            kw * HOURS_PER_MONTH * option.usd_per_kwh * runs,
+            kw * margin_usd_per_kw_month * missed,
         )
-        for option in options
-    ]
-    return tuple(sorted(found, key=lambda cost: (cost.usd, cost.name)))
+
+    return tuple(sorted(map(cost, options), key=lambda found: (found.usd, found.name)))
 
 
 def premium_worth_usd_per_kwh(
@@ -171,7 +173,7 @@ def premium_worth_usd_per_kwh(
     the horizon. margin: after paying for power at the slow price.
     """
     fast = slow_months - months_sooner
-    if not 0 <= fast <= slow_months <= months:
+    if not (0 <= fast <= slow_months <= months and fast < months):
         raise PlanError(
             f"{months_sooner:g} months sooner than {slow_months:g} of {months} cannot be",
             hint="the fast way is there between today and the slow one",
@@ -182,78 +184,11 @@ def premium_worth_usd_per_kwh(
 
 def _annuity(start: float, end: float, rate_frac_per_year: float) -> float:
     """Present value of 1 a month that flows from `start` to `end`, in months; continuous."""
+    if not rate_frac_per_year > -1:
+        raise PlanError(f"a rate of {rate_frac_per_year:g} is not above -1", hint="0.1 is 10 %")
     if end <= start:
         return 0.0
     force = log1p(rate_frac_per_year) / MONTHS
     if force == 0:
         return end - start
     return exp(-force * start) * -expm1(-force * (end - start)) / force
-
-
-# --- storage --------------------------------------------------------------------------------------
-
-
-def round_trip_frac(*stages_frac: float) -> float:
-    """Share of the energy that comes back: the product of the stages (electrolysis, compression,
-    fuel cell; or charge and discharge)."""
-    share = 1.0
-    for stage in stages_frac:
-        share *= efficiency("efficiency", stage)
-    return share
-
-
-def stored_usd_per_kwh(
-    usd_per_kwh: float,
-    round_trip: float,
-    capital_usd_per_kw_year: float = 0.0,
-    hours: float = HOURS_PER_YEAR,
-) -> float:
-    """What a kWh out of a storage costs: price in / round trip + capital of a year / hours of it."""
-    return usd_per_kwh / efficiency("round_trip", round_trip) + capital_usd_per_kw_year / positive(
-        "hours", hours
-    )
-
-
-class SolarYear(msgspec.Struct, frozen=True):
-    """Where the load of a plant with sun and battery came from; shares of the load's energy.
-
-    spilled_frac: share of what the panels could make that found no use.
-    """
-
-    direct_frac: float
-    battery_frac: float
-    backup_frac: float
-    spilled_frac: float
-
-
-def solar_year(
-    sun: Sequence[float], pv_kw: float, battery_kwh: float, round_trip: float, load_kw: float = 1.0
-) -> SolarYear:
-    """Hour by hour: sun to the load first, then to the battery, which gives it back at once.
-
-    sun: kWh that a kW of panels makes in each hour of a year or a day, repeated until the battery
-    ends as it began. Losses are taken on the way in. What is left comes from a backup.
-    """
-    if not sun or not (pv_kw >= 0 and battery_kwh >= 0 and load_kw > 0):
-        raise PlanError("sun, panels, battery and load are 0 or more", hint="give a load above 0")
-    kept = efficiency("round_trip", round_trip)
-    held = began = 0.0
-    for _ in range(MOST_ROUNDS):
-        began, direct, given, spilled = held, 0.0, 0.0, 0.0
-        for hour in sun:
-            made = hour * pv_kw
-            used = min(made, load_kw)
-            stored = min((made - used) * kept, battery_kwh - held)
-            out = min(load_kw - used, held + stored)
-            held += stored - out
-            direct, given = direct + used, given + out
-            spilled += made - used - stored / kept
-        if abs(held - began) <= CLOSE * battery_kwh:
-            break
-    need, made_all = load_kw * len(sun), sum(sun) * pv_kw
-    return SolarYear(
-        direct / need,
-        given / need,
-        1 - (direct + given) / need,
-        spilled / made_all if made_all else 0.0,
-    )

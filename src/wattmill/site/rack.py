@@ -122,7 +122,8 @@ def supply_w(supplies: int, supply_each_w: float, redundant: int) -> float:
 def _rooms(load: RackLoad, limits: RackLimits) -> dict[str, float]:
     """How many systems each limit allows, not rounded."""
     system = positive("system_w", load.system_w)
-    room = {"power": (positive("power_w", limits.power_w) - load.other_w) / system}
+    other_w = at_least_0("other_w", load.other_w)
+    room = {"power": (positive("power_w", limits.power_w) - other_w) / system}
     if limits.units is not None and load.system_units:
         room["space"] = (limits.units - load.other_units) / load.system_units
     if limits.mass_kg is not None and load.system_kg:

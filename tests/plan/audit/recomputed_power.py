@@ -16,7 +16,7 @@ PEOPLE_KG_PER_M2 = 15 * POUND / FOOT**2
 
 
 def _on_the_floor(pounds: float) -> float:
-    return (pounds * POUND + PEOPLE_KG_PER_M2 * AISLES_M2 / 2) / ROW_M2
+    return (pounds * POUND + PEOPLE_KG_PER_M2 * AISLES_M2) / ROW_M2
 
 
 RECOMPUTED: dict[str, Recomputed] = {

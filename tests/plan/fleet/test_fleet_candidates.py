@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -94,6 +96,40 @@ def test_counted_cards_are_a_stock_of_all_layouts() -> None:
     mix = best_mix(found, [Market("llama-3.1-8b", 1.0)], envelope, "tokens", steps=False)
     by_name = {each.name: each for each in found}
     assert sum(by_name[c.name].uses["L40S"] * c.count for c in mix.chosen) <= 4
+
+
+def test_whole_systems_stand_in_racks() -> None:
+    """A DGX H100 works at 5 to 10.2 kW and is 8 U high: as many in a rack as power and height allow."""
+    for rack_kw in (12, 25, 40, 200):
+        for each in machine_types(question("DGX-H100", pue=1.2), TODAY, Room(rack_kw)):
+            systems = int(each.name.partition("x")[0])
+            per_rack = min(rack_kw // round(each.kw / 1.2 / systems, 6), 42 // 8)
+            assert each.racks == pytest.approx(systems / per_rack)
+            assert not each.why_not
+
+
+def test_a_rack_that_is_sold_whole_is_one_rack_where_there_is_power_for_it(
+    own_catalog: Callable[[str], Path],
+) -> None:
+    own_catalog(
+        """[[quote]]
+of = "GB200-NVL72"
+what = "new"
+usd = 3.4e6
+source = "my quote"
+as_of = "2026-10"
+"""
+    )
+    few, enough = (machine_types(question("GB200-NVL72"), TODAY, Room(kw)) for kw in (40.0, 160.0))
+    assert all("in a rack for 40 kW" in each.why_not for each in few)
+    assert all(each.racks == int(each.name.partition("x")[0]) for each in enough)
+    assert not any(each.why_not for each in enough)
+    market, envelope = [Market("llama-3.1-8b", 1.0)], Envelope(kw=1000)
+    with pytest.raises(PlanError, match="that fits"):
+        best_mix(few, market, envelope, "tokens", steps=False)
+    mix = best_mix((*few, *types("L40S")), market, envelope, "tokens", steps=False)
+    assert {name for name, _ in mix.refused} == {each.name for each in few}
+    assert mix.chosen
 
 
 def test_a_price_with_its_prompts() -> None:

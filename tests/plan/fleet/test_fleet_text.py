@@ -30,6 +30,13 @@ def test_machines_limits_and_proof() -> None:
     assert "late is left out: it misses its SLO" in text
 
 
+def test_what_fits_no_rack_is_one_note_however_many_layouts_there_are() -> None:
+    too_much = "needs 132 kW in a rack for 40 kW"
+    types = [machine("good"), *(machine(f"tp{n}", why_not=too_much) for n in (1, 2, 4))]
+    text = shown(best_mix(types, [Market("m", 1.0)], Envelope(kw=9.0)))
+    assert "tp1 and 2 more are left out: each needs 132 kW in a rack for 40 kW" in text
+
+
 def test_no_fleet_is_an_answer_too() -> None:
     text = shown(
         best_mix([machine(fixed_usd_per_month=500.0)], [Market("m", 1.0)], Envelope(kw=9.0))

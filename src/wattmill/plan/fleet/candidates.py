@@ -11,6 +11,7 @@ from datetime import date
 import msgspec
 import numpy as np
 
+from wattmill.catalog.systems import System
 from wattmill.catalog.units import HOURS_PER_MONTH, KILO, SECONDS_PER_MONTH, TOKENS_PER_MTOK
 from wattmill.core.errors import PlanError
 from wattmill.physics.performance import Workload
@@ -21,6 +22,7 @@ from wattmill.plan.sizing.money import SECONDS_PER_HOUR, UNKNOWN
 from wattmill.plan.sizing.options import SizeQuestion
 from wattmill.plan.sizing.size import field_of, most_batches
 from wattmill.plan.sizing.sweep import Field, at, idle_w
+from wattmill.site.rack import RackLimits, RackLoad, fill
 
 RACK_UNITS = 42
 
@@ -48,7 +50,8 @@ def machine_types(
     question: SizeQuestion, today: date, room: Room | None = None
 ) -> tuple[MachineType, ...]:
     """One machine type for each layout of the question's hardware that meets its SLO and has a
-    price; its users or requests are left out of account. PlanError if there is none.
+    price; its users or requests are left out of account. PlanError if there is none. One whose
+    system is too much for a rack says so in `why_not`.
 
     Wear is straight over the life in the question's terms; energy at idle is fixed, the rest goes with
     the tokens. Where hardware was asked for as `8x H100`, its cards are a stock: see `stocks`.
@@ -114,12 +117,13 @@ def _machine_type(
     kw = piece.power_w * terms.pue / KILO
     capital = float(where.own_usd[i, 0]) * piece.cards
     held = candidate.most_cards
+    racks, why_not = _racks(candidate.system, piece, room)
     return MachineType(
         name=_name(where, i, piece),
         model=question.model,
         kw=kw,
         capital_usd=capital,
-        racks=_racks(where, i, piece, room),
+        racks=racks,
         mtok_per_month=piece.tok_per_s * terms.load_frac * SECONDS_PER_MONTH / TOKENS_PER_MTOK,
         fixed_usd_per_month=capital / terms.life_months
         + _energy_usd_per_hour(piece.idle_w, question) * HOURS_PER_MONTH
@@ -127,6 +131,7 @@ def _machine_type(
         variable_usd_per_mtok=_energy_usd_per_hour(piece.power_w - piece.idle_w, question)
         / (piece.tok_per_s * SECONDS_PER_HOUR / TOKENS_PER_MTOK),
         uses={candidate.accelerator.name: piece.cards} if held is not None else {},
+        why_not=why_not,
     )
 
 
@@ -134,13 +139,25 @@ def _energy_usd_per_hour(watts: float, question: SizeQuestion) -> float:
     return watts / KILO * question.terms.pue * question.terms.usd_per_kwh
 
 
-def _racks(where: Field, i: int, piece: Piece, room: Room) -> float:
-    """Share of a rack that a piece takes, by power or by height, whichever is more."""
+def _racks(system: System | None, piece: Piece, room: Room) -> tuple[float, str]:
+    """Racks that a piece takes, and why it stands in none of them, or "".
+
+    Whole systems go into a rack, as many as its power and height allow; one of 42 U and more is a
+    rack of its own, which still needs the power. Cards without a system take a share of the power.
+    """
     by_power = piece.power_w / KILO / room.rack_kw
-    system = where.candidates[i].system
-    if system is None or system.rack_units is None:
-        return by_power
-    return max(by_power, piece.cards / system.hardware.count * system.rack_units / room.rack_units)
+    if system is None:
+        return by_power, ""
+    systems = piece.cards / system.hardware.count
+    is_rack = (system.rack_units or 0) >= RACK_UNITS
+    load = RackLoad(piece.power_w / systems, None if is_rack else system.rack_units)
+    try:
+        each = fill(load, RackLimits(room.rack_kw * KILO, room.rack_units)).systems
+    except PlanError:
+        kw, units = load.system_w / KILO, system.rack_units
+        size = f"{kw:.3g} kW" + (f" and {units} U" if units and not is_rack else "")
+        return by_power, f"needs {size} in a rack for {room.rack_kw:g} kW"
+    return systems / (1 if is_rack else each), ""
 
 
 def _name(where: Field, i: int, piece: Piece) -> str:

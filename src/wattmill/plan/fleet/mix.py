@@ -57,7 +57,7 @@ def best_mix(
     of each that is scarce, False none. PlanError where no fleet keeps what is promised, with what
     stands in the way; where nothing limits the fleet; and for names and figures that cannot be.
     """
-    kept, refused = _within_slo(types)
+    kept, refused = _to_choose_from(types)
     question = Question(kept, tuple(markets), envelope, objective, solver or Solver())
     checked(question)
     whole, parts = question.program(), question.relaxed().program()
@@ -70,12 +70,18 @@ def best_mix(
     return _mix(question, whole, found, relaxed, shadows, refused)
 
 
-def _within_slo(
+def _to_choose_from(
     types: Sequence[MachineType],
 ) -> tuple[tuple[MachineType, ...], tuple[tuple[str, str], ...]]:
-    kept = tuple(each for each in types if each.meets_slo and each.mtok_per_month > 0)
-    gone = tuple((each.name, "misses its SLO") for each in types if each not in kept)
+    """The types that may be taken, and the others with the reason."""
+    why = [each.why_not or ("" if _answers(each) else "misses its SLO") for each in types]
+    kept = tuple(each for each, reason in zip(types, why, strict=True) if not reason)
+    gone = tuple((each.name, reason) for each, reason in zip(types, why, strict=True) if reason)
     return kept, gone
+
+
+def _answers(each: MachineType) -> bool:
+    return each.meets_slo and each.mtok_per_month > 0
 
 
 def _without_idle(found: Solution, size: int) -> Solution:

@@ -49,8 +49,8 @@ def checked(question: Question) -> None:
         _possible_market(market, models)
         if not any(each.model == market.model for each in question.types):
             raise PlanError(
-                f"no machine type answers {market.model!r} within its SLO",
-                hint="give one that does, or a looser SLO",
+                f"no machine type that fits answers {market.model!r} within its SLO",
+                hint="give one that does, a looser SLO, or racks for more kW",
             )
     names = [each.name for each in question.types]
     for each in question.types:

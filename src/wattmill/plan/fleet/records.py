@@ -17,7 +17,8 @@ class MachineType(msgspec.Struct, frozen=True):
     kw: at the meter, at full load. mtok_per_month: what it can answer in a month at the load that is
     planned, within its SLO. fixed_usd_per_month: whether it works or not (wear, idle power, space);
     variable_usd_per_mtok: what one more million tokens costs. most: how many there are to be had;
-    uses: what it takes of a stock that several types share, such as cards one already has.
+    uses: what it takes of a stock that several types share, such as cards one already has. why_not: why
+    it cannot stand there at all; empty where it can.
     """
 
     name: str
@@ -31,6 +32,7 @@ class MachineType(msgspec.Struct, frozen=True):
     most: int | None = None
     meets_slo: bool = True
     uses: dict[str, float] = {}
+    why_not: str = ""
 
 
 class Market(msgspec.Struct, frozen=True):

@@ -21,8 +21,20 @@ def fleet_screen(mix: Mix) -> RenderableType:
     if mix.shadows:
         parts.append(_limits(mix))
     parts.append(_proof(mix))
-    parts += [Text(f"note: {name} is left out: it {why}") for name, why in mix.refused]
-    return Group(*parts)
+    return Group(*parts, *map(Text, _left_out(mix)))
+
+
+def _left_out(mix: Mix) -> list[str]:
+    """A note for each reason for which machine types were not considered."""
+    by_reason: dict[str, list[str]] = {}
+    for name, why in mix.refused:
+        by_reason.setdefault(why, []).append(name)
+    return [
+        f"note: {names[0]} is left out: it {why}"
+        if len(names) == 1
+        else f"note: {names[0]} and {len(names) - 1} more are left out: each {why}"
+        for why, names in by_reason.items()
+    ]
 
 
 def _headline(mix: Mix) -> Text:

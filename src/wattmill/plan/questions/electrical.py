@@ -46,6 +46,10 @@ BusBarName = Annotated[
 ]
 
 
+def _series(name: str) -> str:
+    return electrical.breakers(name).name
+
+
 # --- amps -----------------------------------------------------------------------------------------
 
 
@@ -76,7 +80,10 @@ def design_current(
 
 @question("electrical", gives="A", source=CODE)
 def breaker_size(
-    current: Amps, series: Annotated[str, choice("series of breakers", "nec", "iec")] = "nec"
+    current: Amps,
+    series: Annotated[
+        str, Input("a series of breakers: nec, iec", kind="breakers", find=_series)
+    ] = "nec",
 ) -> float:
     """The smallest breaker that bears a current for hours."""
     return feeders.breaker_a(current, electrical.breakers(series))
@@ -170,16 +177,14 @@ def cascade_loss(
 def chain_efficiency(chain: ChainName, load: StageLoad = 0.0) -> Found:
     """Share of the power from the grid that reaches the boards over a delivery chain."""
     found = delivery.deliver(1.0, chain, load or None)
-    worst = max(found.stages, key=lambda one: one.loss_w)
-    return Found(found.efficiency_frac, binds=worst.name)
+    return Found(found.efficiency_frac, binds=found.worst.name)
 
 
 @question("electrical", gives="kW", source=CHAINS)
 def chain_loss(power: Power, chain: ChainName, load: StageLoad = 0.0) -> Found:
     """Power that a delivery chain loses for so much at the boards."""
     found = delivery.deliver(power, chain, load or None)
-    worst = max(found.stages, key=lambda one: one.loss_w)
-    return Found(found.loss_w, binds=worst.name)
+    return Found(found.loss_w, binds=found.worst.name)
 
 
 @question("electrical", gives="x", source=CHAINS)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from wattmill.catalog import electrical
 from wattmill.catalog.electrical import Floor
+from wattmill.catalog.units import MEGA
 from wattmill.core.errors import PlanError
 from wattmill.plan.questions.catalog import SystemName
 from wattmill.plan.questions.inputs import Machines, Power, Pue, count, number, positive, whole
@@ -70,7 +71,7 @@ def accelerators_per_mw(
     pue: Pue = 1.2,
 ) -> float:
     """Accelerators for each megawatt at the meter."""
-    return 1 / rack.site_w(slot, pue)
+    return rack.slots_per_mw(slot, pue) / MEGA
 
 
 @question("racks", gives="kW", source=PUE_DEFINITION)

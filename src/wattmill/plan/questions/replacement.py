@@ -2,6 +2,8 @@
 
 from typing import Annotated
 
+from msgspec.structs import replace
+
 from wattmill.core.errors import PlanError
 from wattmill.finance.delay import DarkFleet, delay_cost
 from wattmill.finance.replacement import Replacement, best_replacement
@@ -50,7 +52,10 @@ def swap_payback(
 
 
 class Swap(Bundle, frozen=True):
-    """A slot of power with an old machine, and a new one that would take the same power."""
+    """A slot of power with old machines, and new ones that would take the same power.
+
+    Rents fall by fall_old and fall_new a year, the price of new ones and of used ones by price_fall.
+    """
 
     power: Power
     power_old: Power
@@ -61,6 +66,8 @@ class Swap(Bundle, frozen=True):
     sold: Usd = 0.0
     fall_old: Fall = 0.3
     fall_new: Fall = 0.3
+    price_fall: Fall = 0.3
+    used_share: Annotated[float, share("share of its price that a new one brings when used")] = 0.7
     utilisation: Utilisation = 0.8
     price: PowerPrice = CENT_PER_KWH
     pue: Pue = 1.2
@@ -71,22 +78,22 @@ class Swap(Bundle, frozen=True):
 
     def best(self) -> Replacement:
         """What to do with the slot."""
-        old = self._machine("old", self.power_old, self.rent_old, self.fall_old, self.sold)
-        new = self._machine("new", self.power_new, self.rent_new, self.fall_new, self.paid)
-        months, machines = whole_months(self.horizon), (old, new)
+        old = self._machine("old", self.power_old, self.rent_old, self.fall_old)
+        new = self._machine("new", self.power_new, self.rent_new, self.fall_new)
+        old = replace(old, usd=self.sold, resale_frac=1.0)
+        new = replace(new, usd=self.paid, resale_frac=self.used_share)
         slot = Slot(
-            kw=self.power / 1000, machines=machines, months=months,
+            kw=self.power / 1000, machines=(old, new), months=whole_months(self.horizon),
             discount_frac_per_year=self.discount, incumbent="old",
         )  # fmt: skip
         return best_replacement(slot)
 
-    def _machine(self, name: str, power: float, rent: float, fall: float, worth: float) -> Machine:
-        """One that is worth so much today, whose price falls as its rent does."""
+    def _machine(self, name: str, power: float, rent: float, fall: float) -> Machine:
         running = power * self.pue * self.price * MONTH_S
         earns = rent * self.utilisation * MONTH_S
         return Machine(
             name=name, kw=power / 1000, use=Use(earns, running, rent_frac_per_year=-fall),
-            usd=worth, usd_frac_per_year=-fall, resale_frac=1.0, life_months=240,
+            usd_frac_per_year=-self.price_fall, life_months=240,
         )  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from typing import Annotated
 
+import msgspec
+
 from wattmill.catalog import facilities
 from wattmill.catalog.facilities import Fuel, Generator, Grid
 from wattmill.core.errors import PlanError
@@ -99,9 +101,7 @@ def _fuel(generator: Generator, usd: float) -> Fuel | None:
     if generator.heat_rate_btu_per_kwh is None:
         return None
     known = facilities.fuel(generator.fuel or "natural-gas")
-    return Fuel(
-        known.name, usd, known.kg_co2_per_mmbtu, known.source, known.as_of, known.confidence
-    )
+    return msgspec.structs.replace(known, usd_per_mmbtu=usd)
 
 
 @question("facility", gives="USD/kWh", source="Margin of the time gained over the energy of it all")

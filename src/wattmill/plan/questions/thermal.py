@@ -16,7 +16,6 @@ BANDS = "electrical.toml of the catalog: ways to cool, each with its source"
 PUE_DEFINITION = "ISO/IEC 30134-2: power at the meter over power at the machines"
 CARNOT = "Carnot: lift over supply temperature, at 0.4 of the bound; outside air as two waves"
 
-CoolantName = Annotated[str, choice("what flows: water, or a quarter of glycol", "water", "pg25")]
 CoolingName = Annotated[
     Cooling,
     Input("a way to cool", kind="cooling", find=electrical.cooling, written=lambda c: c.name),
@@ -32,6 +31,13 @@ AirFlow = Annotated[float, positive("flow of air", "CFM")]
 LiquidFlow = Annotated[float, positive("flow of the coolant", "LPM")]
 LiquidShare = Annotated[float, share("share of the heat that liquid takes")]
 Swing = Annotated[float, number("half of the swing", "kelvin", high=60)]
+
+
+def _coolant(name: str) -> str:
+    return electrical.coolant(name).name
+
+
+CoolantName = Annotated[str, Input("what flows: water, glycol", kind="coolant", find=_coolant)]
 
 
 def _air(celsius: float, altitude: float) -> float:

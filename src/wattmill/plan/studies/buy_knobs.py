@@ -22,6 +22,8 @@ replace = msgspec.structs.replace
 LOADS = np.geomspace(0.01, 100.0, 61)
 """Multiples of the demand that are tried."""
 STEPS = 30
+LEAST_USD = 0.5
+"""What moves the answer by less is left out."""
 FACTOR, POINTS = "×", "points"
 
 
@@ -37,7 +39,7 @@ def knobs(case: Case) -> tuple[Knob, ...]:
     for name, (low, high, unit, turned) in TURNS.items():
         ends = [present_costs(turned(case, at)) for at in (low, high)]
         bar = Bar(name, low, high, *(end[other] - end[best] for end in ends))
-        if bar.swing == 0 and {cheapest(end) for end in ends} == {best}:
+        if bar.swing < LEAST_USD and {cheapest(end) for end in ends} == {best}:
             continue
         found.append(Knob(bar, unit, cheapest(ends[0]), cheapest(ends[1])))
     return tuple(sorted(found, key=lambda knob: (-knob.bar.swing, knob.bar.name)))

@@ -142,10 +142,11 @@ def _bought(reading: Reading, offer: Offer, rack: Rack, catalog_usd: float | Non
 
 def upkeep(reading: Reading) -> float:
     """Maintenance and insurance of what is bought: share of its price a year."""
-    finance = reading.factory.finance
-    return sum(
-        reading.sources.told(f"finance.{key}", getattr(finance, key), "1/year")
-        for key in ("maintenance_frac_per_year", "insurance_frac_per_year")
+    finance, told = reading.factory.finance, reading.sources.told
+    maintenance = finance.maintenance_frac_per_year
+    insurance = finance.insurance_frac_per_year
+    return told("finance.maintenance_frac_per_year", maintenance, "1/year") + told(
+        "finance.insurance_frac_per_year", insurance, "1/year"
     )
 
 

@@ -13,6 +13,8 @@ from wattmill.plan.studies.words import digits, percent
 IDLE = 0.1
 """Machines that are used less than this share of full load stand idle most of the time."""
 SHOWN_TURNS = 6
+MORE_AT_HOME = 0.01
+"""The least share of tokens that machines must serve more, to be worth a word."""
 
 
 def verdict(report: BuyReport) -> BuyReport:
@@ -92,6 +94,8 @@ def _in_house(report: BuyReport, best: OptionReport) -> Iterator[str]:
     if not at_home or best in at_home:
         return
     least = min(at_home, key=lambda option: option.cost_usd)
+    if least.served_frac - best.served_frac < MORE_AT_HOME:
+        return
     more = (least.cost_usd - best.cost_usd) / report.months
     yield (
         f"{least.name}, with {percent(least.served_frac)} of it on machines of one's own, costs {more:,.0f}"
