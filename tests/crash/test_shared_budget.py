@@ -92,6 +92,8 @@ class Siblings:
             self.factory.kill()
             self.factory.start()
         elif victims == "books":
+            if self.factory.child("books") is None:  # dead already, and not started again yet
+                return
             self.factory.kill_child("books")
         else:
             if not (pids := self.gateways()):
