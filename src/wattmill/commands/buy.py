@@ -1,6 +1,6 @@
 """``wattmill buy``: rent, buy, lease or pay an API, for the demand of a factory."""
 
-from wattmill.commands.common import FactoryFile, Html, Json, factory_path, show
+from wattmill.commands.common import FactoryFile, Html, Json, factory_path, one_thread, show
 from wattmill.commands.finance import Inputs, Paths, Seed
 from wattmill.start import say
 
@@ -16,6 +16,7 @@ def buy(
     """Rent, buy, lease, API or both: cost, payback, the load at which the answer changes."""
     from datetime import date
 
+    one_thread()
     from wattmill.catalog.factory import load_factory
     from wattmill.plan.studies.buy import study
     from wattmill.plan.studies.buy_text import render

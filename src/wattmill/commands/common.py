@@ -41,11 +41,33 @@ DATA = Path(".wattmill")
 
 
 def factory_path(given: Path | None) -> Path:
-    """The factory file that a command is about."""
+    """The factory file that a command is about; ``UsageError`` if there is none without a name."""
     if given is not None:
         return given
     here = Path("factory.toml")
-    return here if here.exists() else Path(__file__).parents[1] / "demo" / "factory.toml"
+    return here if here.exists() else _first_example(Path(__file__).parents[1])
+
+
+def _first_example(package: Path) -> Path:
+    """As it ships with the package, or as it stands in a checkout."""
+    places = (package / "demo" / "factory.toml", package.parents[1] / "examples/first/factory.toml")
+    found = next((place for place in places if place.exists()), None)
+    if found is None:
+        raise UsageError(
+            "there is no factory.toml in this folder",
+            hint="give the path of a factory file; `wattmill init` writes one",
+        )
+    return found
+
+
+def one_thread() -> None:
+    """Let NumPy compute in one thread, unless the caller chose: in small matrices threads only wait.
+
+    Before NumPy is loaded.
+    """
+    import os
+
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def show(data: Any, as_json: bool, text: Callable[[], Any]) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from wattmill.commands.common import FactoryFile, Html, Json, factory_path, show
+from wattmill.commands.common import FactoryFile, Html, Json, factory_path, one_thread, show
 from wattmill.commands.finance import Inputs
 from wattmill.start import say
 
@@ -24,6 +24,7 @@ def decide(
     """When a change breaks even, upkeep included, on what your own machines really cost."""
     from datetime import date
 
+    one_thread()
     from wattmill.catalog.factory import load_factory
     from wattmill.plan.studies.decide import study
     from wattmill.plan.studies.decide_text import render

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from wattmill.commands.common import FactoryFile, Html, Json, factory_path, show
+from wattmill.commands.common import FactoryFile, Html, Json, factory_path, one_thread, show
 from wattmill.start import say
 
 Paths = Annotated[
@@ -30,6 +30,7 @@ def finance(
     """Cash flow, return, cost of a unit, debt cover, what it hangs on, what may happen."""
     from datetime import date
 
+    one_thread()
     from wattmill.catalog.factory import load_factory
     from wattmill.plan.studies.finance_study import study
     from wattmill.plan.studies.finance_text import render

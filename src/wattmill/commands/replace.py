@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from wattmill.commands.common import FactoryFile, Html, Json, factory_path, show
+from wattmill.commands.common import FactoryFile, Html, Json, factory_path, one_thread, show
 from wattmill.start import say
 
 Lower = Annotated[
@@ -41,10 +41,9 @@ def replace(
     as_json: Json = False,
 ) -> None:
     """Keep, redeploy, sell or swap: what today, what in which month, what the slot's kW are worth."""
-    import os
     from datetime import date
 
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: threads only wait
+    one_thread()
     from wattmill.catalog.factory import load_factory
     from wattmill.plan.studies.replace_options import ReplaceOptions
     from wattmill.plan.studies.replace_study import study

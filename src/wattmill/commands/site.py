@@ -4,7 +4,7 @@ from typing import Annotated, get_args
 
 import typer
 
-from wattmill.commands.common import FactoryFile, Html, Json, factory_path, show
+from wattmill.commands.common import FactoryFile, Html, Json, factory_path, one_thread, show
 from wattmill.core.errors import UsageError
 from wattmill.start import say
 
@@ -33,6 +33,7 @@ def site(
     """Power, racks, feeders, cooling, floor, place, contracts, carbon and calendar of a factory."""
     from datetime import date
 
+    one_thread()
     from wattmill.catalog.factory import load_factory
     from wattmill.plan.fleet.records import Objective
     from wattmill.plan.studies.site_mix import Limits

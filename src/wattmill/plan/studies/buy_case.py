@@ -11,7 +11,8 @@ import numpy as np
 from wattmill.finance.cashflow import monthly_rate, npv_paths
 from wattmill.finance.demand import growth
 from wattmill.plan.studies.buy_asked import Asked
-from wattmill.plan.studies.buy_parts import Api, Part, Rack, Served, Terms, costs, shares_out
+from wattmill.plan.studies.buy_costs import Served, costs
+from wattmill.plan.studies.buy_parts import Api, Part, Rack, Terms, shares_out
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,7 +9,8 @@ import numpy as np
 
 from wattmill.finance.cashflow import monthly_rate, npv_paths, payback_periods
 from wattmill.plan.studies.buy_case import Case, Ran, run
-from wattmill.plan.studies.buy_parts import Api, Part, Served, present, price_of
+from wattmill.plan.studies.buy_costs import Served, price_of
+from wattmill.plan.studies.buy_parts import Api, Part, present
 from wattmill.plan.studies.buy_report import OptionReport, PartReport
 from wattmill.plan.studies.timeline import Timeline
 

@@ -20,7 +20,7 @@ def buy_page(report: BuyReport) -> str:
 
 
 OPTIONS = (
-    "Cost is the present value of all that is to be paid, after tax, and saved is against the first line. A month"
+    "Cost is the present value of all that is to be paid, after tax; saved is against the option in the head. A month"
     " is the mean of the first year. Payback in months. Own share: of the tokens of the first month, by machines."
     " The last three are USD per Mtok of input, cached input and output, levelised, before tax."
 )
@@ -69,7 +69,7 @@ def _sections(report: BuyReport) -> Iterator[Section]:
 
 def _options(report: BuyReport) -> Rows:
     ranked = sorted(report.options, key=lambda option: option.cost_usd)
-    return text.OPTION_HEADS, [text.option_cells(option, report) for option in ranked]
+    return text.option_heads(report), [text.option_cells(option, report) for option in ranked]
 
 
 def _years(report: BuyReport) -> Rows:

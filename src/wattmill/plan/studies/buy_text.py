@@ -50,10 +50,13 @@ def head_lines(report: BuyReport) -> tuple[str, str]:
     )
 
 
-OPTION_HEADS = (
-    "option", "cost", "saved", "at once", "a month", "payback", "own share",
-    "in", "cached", "out / Mtok",
-)  # fmt: skip
+def option_heads(report: BuyReport) -> tuple[str, ...]:
+    """Heads of `option_cells`; what is saved and paid back is against the first option."""
+    base = report.options[0].name
+    return (
+        f"against {base}", "cost", "saved", "at once", "a month", "payback", "own share",
+        "in", "cached", "out / Mtok",
+    )  # fmt: skip
 
 
 def option_cells(option: OptionReport, report: BuyReport) -> tuple[str, ...]:
@@ -77,7 +80,7 @@ def option_cells(option: OptionReport, report: BuyReport) -> tuple[str, ...]:
 
 
 def _options(report: BuyReport) -> Table:
-    table = table_of(*OPTION_HEADS)
+    table = table_of(*option_heads(report))
     for option in sorted(report.options, key=lambda o: o.cost_usd):
         table.add_row(*option_cells(option, report))
     return table

@@ -13,7 +13,8 @@ from wattmill.finance.demand import growth, served_at_peaks
 from wattmill.finance.depreciation import economic_value
 from wattmill.finance.savings import OwnWork, freed_usd
 from wattmill.plan.studies.buy_capacity import Capacity
-from wattmill.plan.studies.buy_parts import Terms, per_kwh, price_of
+from wattmill.plan.studies.buy_costs import per_kwh, price_of
+from wattmill.plan.studies.buy_parts import Terms
 from wattmill.plan.studies.decide_report import Saved
 from wattmill.plan.studies.decide_work import Work
 

@@ -18,14 +18,14 @@ from wattmill.finance import break_even, cashflow, covenants, lcot, returns
 from wattmill.finance.depreciation import rent_at_book_usd_per_hour
 from wattmill.finance.montecarlo import simulate
 from wattmill.finance.outcome import Outcome
-from wattmill.finance.path_figures import Yardsticks
+from wattmill.finance.path_figures import Yardsticks, cover, loan_to_values
 from wattmill.finance.project import Project
 from wattmill.finance.sensitivity import Bar, Index, sobol_indices, tornado
 from wattmill.finance.statement import Statement, statement
 from wattmill.plan.studies import knobs
 from wattmill.plan.studies.finance_report import AtBook, BreakEven, FinanceReport, Returns, Unit
 from wattmill.plan.studies.inputs import StudyInputs, study_inputs
-from wattmill.plan.studies.lenders import cover, lenders
+from wattmill.plan.studies.lenders import lenders
 from wattmill.plan.studies.sourced import Sourced, Sources
 from wattmill.plan.studies.years import years
 
@@ -97,7 +97,7 @@ def _report(
         at_book=_at_book(inputs, found),
         monthly={name: tuple(getattr(found, name).tolist()) for name in MONTHLY},
         dscr=tuple(float(ratio) if np.isfinite(ratio) else None for ratio in ratios),
-        ltv=tuple(covenants.ltv(found.balance_usd, found.market_value_usd).tolist()),
+        ltv=tuple(loan_to_values(found).tolist()),
         knobs=_knobs(inputs.project, rate),
         sobol=_sobol(inputs.project, rate, drawn) if with_sobol else (),
         risk=_risk(factory, inputs, count, drawn),

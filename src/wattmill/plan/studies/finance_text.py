@@ -251,11 +251,11 @@ def sentences(report: FinanceReport) -> Iterable[str]:
     book = report.at_book
     if book.needed_usd <= 0:
         yield f"worth its book value in month {book.month} whatever it earns"
-        return
-    yield (
-        f"worth its book value in month {book.month} if a {report.unit.name} earns"
-        f" {digits(book.needed_usd)} by then; {digits(book.expected_usd or 0.0)} is expected"
-    )
+    else:
+        yield (
+            f"worth its book value in month {book.month} if a {report.unit.name} earns"
+            f" {digits(book.needed_usd)} by then; {digits(book.expected_usd or 0.0)} is expected"
+        )
     gap = report.gap
     if gap is not None:
         yield (

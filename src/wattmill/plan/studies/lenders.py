@@ -7,6 +7,7 @@ import numpy as np
 
 from wattmill.catalog.factory import Factory
 from wattmill.finance import covenants, debt
+from wattmill.finance.path_figures import cover, loan_to_values
 from wattmill.finance.project import Project
 from wattmill.finance.statement import Statement
 
@@ -14,8 +15,9 @@ from wattmill.finance.statement import Statement
 class Lender(msgspec.Struct, frozen=True):
     """One loan in the case without random prices. Months are of the study, None is never.
 
-    all_in_frac_per_year: with fees. min_dscr is of all debt service together, over covenant_months;
-    breach_month and breach_ltv_month: the first in which a covenant of this loan is broken.
+    all_in_frac_per_year: with fees. min_dscr is of all debt service together, over covenant_months,
+    and None if the debt is not served for so long. breach_month and breach_ltv_month: the first in
+    which a covenant of this loan is broken; today is no test.
     """
 
     name: str
@@ -37,12 +39,6 @@ class Lender(msgspec.Struct, frozen=True):
     reserve_usd: float
 
 
-def cover(s: Statement, trailing_months: int) -> covenants.Floats:
-    """DSCR over the last months, while debt is served; inf before and after."""
-    ratios = covenants.dscr(s.cfads_usd, s.service_usd, trailing_months)
-    return np.where(s.service_usd > 0, ratios, np.inf)
-
-
 def lenders(factory: Factory, project: Project, s: Statement) -> tuple[Lender, ...]:
     """Every loan of the project."""
     return tuple(_lender(factory, index, project, s) for index in range(len(project.loans)))
@@ -52,7 +48,7 @@ def _lender(factory: Factory, index: int, project: Project, s: Statement) -> Len
     terms, said = project.loans[index], factory.loans[index]
     loan = s.loans[terms.name]
     ratios = cover(s, said.covenant_months)
-    value = covenants.ltv(s.balance_usd, s.market_value_usd)[:-1]
+    value = loan_to_values(s)
     finite = np.isfinite(ratios)
     lowest = int(np.where(finite, ratios, np.inf).argmin()) if finite.any() else None
     due = loan.service_usd[loan.service_usd > 0]
@@ -81,8 +77,12 @@ def _lender(factory: Factory, index: int, project: Project, s: Statement) -> Len
 
 
 def _below(ratios: covenants.Floats, floor: float | None) -> int | None:
-    return None if floor is None else covenants.first_month(ratios < floor)
+    return None if floor is None else _month(covenants.first_below(ratios, floor))
 
 
 def _above(value: covenants.Floats, ceiling: float | None) -> int | None:
-    return None if ceiling is None else covenants.first_month(value > ceiling)
+    return None if ceiling is None else _month(covenants.first_above(value, ceiling))
+
+
+def _month(first: covenants.Floats) -> int | None:
+    return int(first) if np.isfinite(first) else None
