@@ -79,7 +79,12 @@ def show(data: Any, as_json: bool, text: Callable[[], Any]) -> None:
         return
     from rich.console import Console
 
-    Console(soft_wrap=False).print(text(), highlight=False, markup=False)
+    console, found = Console(soft_wrap=False), text()
+    if (
+        not console.is_terminal
+    ):  # a file has room for a table that 80 columns would break within its numbers
+        console.width = max(console.width, console.measure(found).minimum)
+    console.print(found, highlight=False, markup=False)
 
 
 def show_document(document: "Document", pdf: Path | None, csv: bool, as_json: bool) -> None:

@@ -69,7 +69,9 @@ def _sections(report: BuyReport) -> Iterator[Section]:
 
 def _options(report: BuyReport) -> Rows:
     ranked = sorted(report.options, key=lambda option: option.cost_usd)
-    return text.option_heads(report), [text.option_cells(option, report) for option in ranked]
+    heads = (*text.option_heads(report), *(f"{head} / Mtok" for head in text.KIND_HEADS[1:]))
+    rows = [(*text.option_cells(one, report), *text.kind_cells(one)[1:]) for one in ranked]
+    return heads, rows
 
 
 def _years(report: BuyReport) -> Rows:

@@ -24,7 +24,7 @@ SHOWN_KNOBS = 8
 def render(report: BuyReport, *, with_inputs: bool = False) -> RenderableType:
     """The whole study: verdict, options, parts, what it hangs on, what may happen, inputs."""
     parts: list[RenderableType] = [headline(report), *(Text(line) for line in report.verdict)]
-    parts += [_options(report)]
+    parts += [_options(report), _kinds(report)]
     parts += [_parts(report)] if machine_parts(report) else []
     parts += [_paybacks(report)] if payback_rows(report) else []
     parts += [_knobs(report)]
@@ -53,16 +53,12 @@ def head_lines(report: BuyReport) -> tuple[str, str]:
 def option_heads(report: BuyReport) -> tuple[str, ...]:
     """Heads of `option_cells`; what is saved and paid back is against the first option."""
     base = report.options[0].name
-    return (
-        f"against {base}", "cost", "saved", "at once", "a month", "payback", "own share",
-        "in", "cached", "out / Mtok",
-    )  # fmt: skip
+    return (f"against {base}", "cost", "saved", "at once", "a month", "payback", "own share")
 
 
 def option_cells(option: OptionReport, report: BuyReport) -> tuple[str, ...]:
     """A row of the options; `saved` is against the first."""
     base = report.options[0]
-    each = option.usd_per_mtok
     paid = UNKNOWN if option is base else _when(option.payback_months)
     return (
         option.name,
@@ -72,11 +68,24 @@ def option_cells(option: OptionReport, report: BuyReport) -> tuple[str, ...]:
         f"{option.usd_per_month:,.0f}",
         paid.removesuffix(" months"),
         percent(option.served_frac) if option.served_frac else UNKNOWN,
-        *(
-            digits(each[kind]) if kind in each else UNKNOWN
-            for kind in ("input", "cached", "output")
-        ),
     )
+
+
+KIND_HEADS = ("USD a Mtok", "input", "cached", "output")
+
+
+def kind_cells(option: OptionReport) -> tuple[str, ...]:
+    """What a million tokens of each kind cost, levelised."""
+    each = option.usd_per_mtok
+    found = (each.get(kind) for kind in ("input", "cached", "output"))
+    return (option.name, *(UNKNOWN if usd is None else digits(usd) for usd in found))
+
+
+def _kinds(report: BuyReport) -> Table:
+    table = table_of(*KIND_HEADS)
+    for option in sorted(report.options, key=lambda o: o.cost_usd):
+        table.add_row(*kind_cells(option))
+    return table
 
 
 def _options(report: BuyReport) -> Table:
@@ -180,8 +189,10 @@ def risk_rows(report: BuyReport) -> list[tuple[str, ...]]:
 
 
 def _risk(report: BuyReport) -> Table:
+    """The terminal's columns of `risk_rows`: the spread of what is saved is on the page."""
     assert report.risk is not None
-    table = table_of(f"{report.risk.count:,} futures, seed {report.risk.seed}", *RISK_HEADS[1:])
+    heads = (*RISK_HEADS[1:4], "saved P50", RISK_HEADS[-1])
+    table = table_of(f"{report.risk.count:,} futures, seed {report.risk.seed}", *heads)
     for row in risk_rows(report):
-        table.add_row(*row)
+        table.add_row(*row[:4], row[5], row[7])
     return table

@@ -71,7 +71,7 @@ class FinanceReport(msgspec.Struct, frozen=True):
     """The whole study; `monthly` are lines of the statement, from month 0 on.
 
     knobs: the owner's NPV with one input turned; sobol: shares of its variance when all are, each as
-    likely anywhere between its ends (empty if not asked for). dscr: None where no debt is served.
+    likely anywhere between its ends (empty if not asked for). dscr: None where it is not tested.
     """
 
     factory: str

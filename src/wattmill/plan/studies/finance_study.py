@@ -5,7 +5,6 @@ Amounts are in the currency of the factory file, flows at the ends of months, ra
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -20,9 +19,8 @@ from wattmill.finance.montecarlo import simulate
 from wattmill.finance.outcome import Outcome
 from wattmill.finance.path_figures import Yardsticks, cover, loan_to_values
 from wattmill.finance.project import Project
-from wattmill.finance.sensitivity import Bar, Index, sobol_indices, tornado
 from wattmill.finance.statement import Statement, statement
-from wattmill.plan.studies import knobs
+from wattmill.plan.studies import finance_knobs, knobs
 from wattmill.plan.studies.finance_report import AtBook, BreakEven, FinanceReport, Returns, Unit
 from wattmill.plan.studies.inputs import StudyInputs, study_inputs
 from wattmill.plan.studies.lenders import lenders
@@ -80,6 +78,7 @@ def _report(
     rate = cashflow.monthly_rate(discount)
     loans = lenders(factory, inputs.project, found)
     ratios = cover(found, _trailing(factory))
+    bars, knob_notes = finance_knobs.bars(inputs.project, rate)
     return FinanceReport(
         factory=str(factory.path),
         currency=factory.site.currency,
@@ -98,11 +97,11 @@ def _report(
         monthly={name: tuple(getattr(found, name).tolist()) for name in MONTHLY},
         dscr=tuple(float(ratio) if np.isfinite(ratio) else None for ratio in ratios),
         ltv=tuple(loan_to_values(found).tolist()),
-        knobs=_knobs(inputs.project, rate),
-        sobol=_sobol(inputs.project, rate, drawn) if with_sobol else (),
+        knobs=bars,
+        sobol=finance_knobs.sobol(inputs.project, rate, drawn) if with_sobol else (),
         risk=_risk(factory, inputs, count, drawn),
         inputs=(*inputs.sources, *_asked(factory, paths, seed)),
-        notes=(*inputs.notes, *_currency_note(factory, inputs)),
+        notes=(*inputs.notes, *_currency_note(factory, inputs), *knob_notes),
     )
 
 
@@ -221,47 +220,7 @@ def _gap(inputs: StudyInputs, s: Statement) -> covenants.DurationGap | None:
     return covenants.duration_gap(s.balance_usd, ends, s.months if off is None else off)
 
 
-# --- what it hangs on -----------------------------------------------------------------------------
-
-
-def _knobs(project: Project, rate: float) -> tuple[Bar, ...]:
-    """The owner's NPV at the ends of each knob; those that cannot be turned are left out."""
-    base = {knob.name: knob.base for knob in knobs.knobs(project)}
-
-    def worth(at: Mapping[str, float]) -> float:
-        moved = {name: value for name, value in at.items() if value != base[name]}
-        return _owners(project, moved, rate)
-
-    found: list[Bar] = []
-    for knob in knobs.knobs(project):
-        try:
-            found += tornado(worth, base, {knob.name: (knob.low, knob.high)})
-        except PlanError:
-            continue  # a sculpted loan that cannot be repaid there
-    return tuple(sorted(found, key=lambda bar: (-bar.swing, bar.name)))
-
-
-SOBOL_POINTS = 32
-"""Of each of eight sequences, for each knob and twice more."""
-
-
-def _sobol(project: Project, rate: float, seed: int) -> tuple[Index, ...]:
-    """The largest share first. PlanError where a corner of the ranges cannot be."""
-    found = knobs.knobs(project)
-
-    def worth(at: Mapping[str, Array]) -> Array:
-        rows = zip(*at.values(), strict=True)
-        return np.array([_owners(project, dict(zip(at, row, strict=True)), rate) for row in rows])
-
-    ranges = {knob.name: (knob.low, knob.high) for knob in found}
-    shares = sobol_indices(worth, ranges, count=SOBOL_POINTS, seed=seed)
-    return tuple(sorted(shares, key=lambda share: (-share.total, share.name)))
-
-
-def _owners(project: Project, at: Mapping[str, float], rate: float) -> float:
-    """The owner's NPV with some knobs turned."""
-    flows = statement(knobs.turned(project, at)).equity_flow_usd
-    return float(cashflow.npv_paths(rate, flows))
+# --- what may happen ------------------------------------------------------------------------------
 
 
 def _asked(factory: Factory, paths: int | None, seed: int | None) -> tuple[Sourced, ...]:

@@ -115,9 +115,9 @@ LENDER_ROWS: tuple[tuple[str, Callable[[Lender], str]], ...] = (
     ("lent", lambda loan: f"{loan.principal_usd:,.0f}"),
     ("rate, all in", lambda loan: f"{_rate(loan)}, {percent(loan.all_in_frac_per_year)}"),
     ("interest in all", lambda loan: f"{loan.interest_usd:,.0f}"),
-    ("least DSCR", lambda loan: f"{ratio(loan.min_dscr)} in month {loan.min_dscr_month}"),
+    ("least DSCR", lambda loan: _least(loan)),
     ("mean DSCR, LLCR", lambda loan: f"{ratio(loan.mean_dscr)}, {ratio(loan.llcr)}"),
-    ("DSCR covenant", lambda loan: _covenant(loan.covenant_dscr, loan.breach_month)),
+    ("DSCR covenant", lambda loan: _floor(loan)),
     ("LTV covenant", lambda loan: _covenant(loan.covenant_ltv, loan.breach_ltv_month)),
     ("more owed than it would sell for", lambda loan: month(loan.underwater_month)),
     ("reserve asked for", lambda loan: f"{loan.reserve_usd:,.0f}" if loan.reserve_usd else UNKNOWN),
@@ -133,6 +133,18 @@ def _lenders(report: FinanceReport) -> Table:
 
 def _rate(loan: Lender) -> str:
     return percent(loan.rate_frac_per_year)
+
+
+def _least(loan: Lender) -> str:
+    if loan.min_dscr is None:
+        return UNKNOWN
+    return f"{ratio(loan.min_dscr)} in month {loan.min_dscr_month}"
+
+
+def _floor(loan: Lender) -> str:
+    if loan.covenant_dscr is not None and loan.min_dscr is None:
+        return f"{loan.covenant_dscr:g}: never tested, served for too short a time"
+    return _covenant(loan.covenant_dscr, loan.breach_month)
 
 
 def _covenant(limit: float | None, broken: int | None) -> str:

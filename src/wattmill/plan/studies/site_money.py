@@ -44,7 +44,7 @@ def facility(
     """A building for the machines at their peak, by the MW of machines."""
     usd_per_mw = _usd_per_mw(factory, sources)
     it_w = envelope.machines_kw * KILO
-    usd = building.building_usd(it_w, usd_per_mw)
+    usd = building.building_usd(it_w, usd_per_mw, "mw_it")
     cards = sum(each.cards for each in found)
     paid = [each.paid_usd for each in found if each.paid_usd is not None]
     hardware = sum(paid) / cards if len(paid) == len(found) else None
@@ -54,7 +54,7 @@ def facility(
     return Facility(
         usd_per_mw=usd_per_mw,
         usd=usd,
-        usd_per_slot=building.usd_per_slot(usd_per_mw, slot_w, per="mw_it"),
+        usd_per_slot=building.usd_per_slot(usd_per_mw, slot_w, "mw_it"),
         hardware_usd_per_slot=hardware,
         all_in_usd_per_mw=None
         if hardware is None
