@@ -31,8 +31,10 @@ from wattmill.web.discover import (
     init,
     read_gguf,
 )
+from wattmill.web.discover.naming import served_as
+from wattmill.web.discover.told import is_word
 
-DEMO_MODEL = Path(discover.__file__).parent.parent / "demo" / "model.gguf"
+DEMO_MODEL = Path(discover.__file__).parents[2] / "demo" / "model.gguf"
 Answers = Mapping[str, Any]
 
 VLLM: Answers = {
@@ -256,8 +258,8 @@ def drip(connection: socket.socket) -> None:
 def test_a_port_that_misbehaves_costs_little_time(
     serve: Callable[[socket.socket], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(discover, "ANSWER_TIMEOUT_S", 0.2)
-    monkeypatch.setattr(discover, "LOOK_TIMEOUT_S", 0.6)
+    monkeypatch.setattr("wattmill.web.discover.engines.ANSWER_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("wattmill.web.discover.engines.LOOK_TIMEOUT_S", 0.6)
     began_s = time.monotonic()
     with listener(serve) as port, engine(VLLM) as healthy:
         engines, _ = find_engines([port, healthy])
@@ -435,7 +437,7 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_a_model_is_taken_for_one_of_the_catalog_only_when_it_surely_is(
     own: str, model: str | None
 ) -> None:
-    served = discover._served(own)
+    served = served_as(own)
     assert served.known == (model is not None)
     assert not served.known or served.model == model
 
@@ -492,11 +494,11 @@ words = st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), min_size=1
 
 @settings(max_examples=100, deadline=None)
 @given(
-    st.lists(words.filter(discover._is_word), min_size=1, max_size=5, unique=True),
+    st.lists(words.filter(is_word), min_size=1, max_size=5, unique=True),
     st.integers(1, 3),
 )
 def test_whatever_models_are_called_the_file_loads(names: list[str], count: int) -> None:
-    served = tuple(discover._served(name) for name in names)
+    served = tuple(served_as(name) for name in names)
     engines = tuple(Engine("vllm", f"http://127.0.0.1:{80 + n}/v1", served) for n in range(count))
     factory = loaded(Found(Machine(cpu="x"), engines))
     assert len(factory.pools) == len(names) * count
