@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 WORTH_ACTING = 1e-9
 """Of the sums at stake: an action that gains less than this is not taken."""
+TODAYS = 0
+"""The clock of what stands there today."""
 
 
 class Seat(Struct, frozen=True):
@@ -30,7 +33,9 @@ class Seat(Struct, frozen=True):
 class Induction:
     """Values and best actions of every state, from the last month to today.
 
-    Axes: seat, age, node. Seat 0 is the empty slot; actions are keep, redeploy, sell, then one for each machine.
+    Axes: seat, clock, node. Seat 0 is the empty slot. Clock 0 is that of what stands there today, clock 1 + a that
+    of what came later and is `a` months old: in month t no age above t. Actions are keep, redeploy, sell, then one
+    for each machine.
     """
 
     def __init__(self, slot: Slot) -> None:
@@ -38,59 +43,86 @@ class Induction:
         self.monthly = (1 + slot.discount_frac_per_year) ** (-1 / 12)
         self.seats, self.prime = _seats(slot.machines)
         self.first = 0 if slot.incumbent is None else self.prime[slot.incumbent]
-        self.ages = np.arange(slot.months + slot.age_months + 1, dtype=float)
-        shape = (len(self.seats), len(self.ages), self.grid.prices.shape[1])
-        self.best = np.zeros((slot.months, *shape), dtype=np.int8)
-        self.new = np.zeros((slot.months + 1, len(slot.machines), shape[2]))
-        self.never = np.zeros(shape[2])
+        nodes = self.grid.prices.shape[1]
+        self.best = np.zeros((slot.months, len(self.seats), slot.months + 1, nodes), dtype=np.int8)
+        self.new = np.zeros((slot.months + 1, len(slot.machines), nodes))
+        self.never = np.zeros(nodes)
         self.today = np.zeros(0)
-        self.value = self._solve(shape)
+        self.value = self._solve()
 
-    def _solve(self, shape: tuple[int, ...]) -> Array:
+    def _solve(self) -> Array:
         months = self.slot.months
         value = self._sale(months)
-        self.never = value[self.first, self.age(months)]
+        self.never = value[self.first, TODAYS]
         for month in reversed(range(months)):
-            self.new[month + 1] = value[list(self.prime.values()), 0]
-            choices = self._choices(month, value)
-            value = choices.max(axis=0)
-            gain = WORTH_ACTING * np.abs(value)
-            self.best[month] = np.where(choices[0] >= value - gain, 0, choices.argmax(axis=0))
+            self.new[month + 1] = value[list(self.prime.values()), 1]
+            value = self._step(month, value)
             self.never = self._held_on(month)
-        self.today = choices[:, self.first, self.age(0), self.grid.start]
         return value
 
-    def _choices(self, month: int, after: Array) -> Array:
-        """(actions, seats, ages, nodes): value of each action; -inf where it cannot be."""
-        going_on = self._going_on(month, after)
-        sale = self._sale(month)
-        choices = np.full((3 + len(self.slot.machines), *going_on.shape), -np.inf)
-        choices[0] = going_on
-        choices[2, 1:] = sale[1:] + going_on[0]
-        for i, seat in enumerate(self.seats):
-            if seat.machine is not None:
-                choices[0, i, self.ages >= seat.machine.life_months] = -np.inf
-        for i, seat in enumerate(self.seats):
-            if seat.lower is not None and seat.machine is not None:
-                moved = self.slot.count(seat.machine) * seat.machine.redeploy_usd
-                choices[1, i] = choices[0, seat.lower] - moved
-        for i, machine in enumerate(self.slot.machines):
-            choices[3 + i] = sale + self._bought(month, i, machine, going_on)
-        return choices
+    def _step(self, month: int, after: Array) -> Array:
+        """(seats, clocks, nodes): values in `month`; the best actions are kept.
+
+        What selling brings is the same for every buyer, so the best use of an empty slot is found once.
+        """
+        keep, sale = self._going_on(month, after), self._sale(month)
+        emptied = self._emptied(month, keep)
+        self._end(month, keep)
+        other = sale + emptied.max(axis=0)
+        action = np.broadcast_to((2 + emptied.argmax(axis=0)).astype(np.int8), other.shape).copy()
+        for i, moved in self._redeployed(keep):
+            np.copyto(action[i], 1, where=moved >= other[i])
+            np.maximum(other[i], moved, out=other[i])
+        value: Array = np.maximum(keep, other)
+        stays = keep >= value - WORTH_ACTING * np.abs(value)
+        self.best[month, :, : month + 2] = np.where(stays, 0, action)
+        if month == 0:
+            self.today = self._today(keep, sale, emptied)
+        return value
 
     def _going_on(self, month: int, after: Array) -> Array:
         """Discounted mean of next month's flow and of what comes after, seen from `month`."""
-        later = np.concatenate([after[:, 1:], after[:, -1:]], axis=1)
+        later = np.concatenate([after[:, :1], after[:, 2:]], axis=1)
         later += np.stack([self._flow(seat, month + 1) for seat in self.seats])[:, None, :]
         mean: Array = self.monthly * self.grid.expected(later)
         return mean
 
-    def _bought(self, month: int, i: int, machine: Machine, going_on: Array) -> Array | float:
+    def _emptied(self, month: int, going_on: Array) -> Array:
+        """(1 + machines, nodes): value of a slot left empty, and of one filled with each machine."""
+        bought = [self._bought(month, i, m, going_on) for i, m in enumerate(self.slot.machines)]
+        return np.stack([going_on[0, 0], *bought])
+
+    def _end(self, month: int, keep: Array) -> None:
+        """Nothing can be kept beyond its life."""
+        ages = self._ages(month)
+        for i, seat in enumerate(self.seats):
+            if seat.machine is not None:
+                keep[i, ages >= seat.machine.life_months] = -np.inf
+
+    def _redeployed(self, keep: Array) -> Iterator[tuple[int, Array]]:
+        """Each seat that has a lower tier, and the value of moving there."""
+        for i, seat in enumerate(self.seats):
+            if seat.lower is not None and seat.machine is not None:
+                yield (
+                    i,
+                    keep[seat.lower] - self.slot.count(seat.machine) * seat.machine.redeploy_usd,
+                )
+
+    def _today(self, keep: Array, sale: Array, emptied: Array) -> Array:
+        """Value of each action on what stands there; -inf where it cannot be."""
+        at, node = (self.first, TODAYS), self.grid.start
+        moved = {i: value[0, node] for i, value in self._redeployed(keep)}
+        left = sale[at][node] + emptied[:, node]
+        if self.first == 0:
+            left[0] = -np.inf
+        return np.array([keep[at][node], moved.get(self.first, -np.inf), *left])
+
+    def _bought(self, month: int, i: int, machine: Machine, going_on: Array) -> Array:
         """Value of buying it now, at each rent level."""
         ready = month + machine.install_months
         if month < machine.available_month or ready > self.slot.months:
-            return -np.inf
-        worth = going_on[self.prime[machine.name], 0]
+            return np.full(going_on.shape[2], -np.inf)
+        worth = going_on[self.prime[machine.name], 1]
         if machine.install_months:
             worth = self.new[ready, i]
             for _ in range(machine.install_months):
@@ -106,22 +138,24 @@ class Induction:
         return self.slot.count(seat.machine) * flow_usd(seat.use, month, level)
 
     def _sale(self, month: int) -> Array:
-        """(seats, ages, nodes): what selling brings in `month`."""
-        level = self.grid.prices[month]
-        sale = np.zeros((len(self.seats), len(self.ages), len(level)))
-        for i, seat in enumerate(self.seats):
-            if seat.machine is not None:
-                count = self.slot.count(seat.machine)
-                sale[i] = count * resale_usd(seat.machine, month, self.ages, level)
+        """(seats, clocks, nodes): what selling brings in `month`."""
+        level, ages = self.grid.prices[month], self._ages(month)
+        sale = np.zeros((len(self.seats), len(ages), len(level)))
+        for machine in self.slot.machines:
+            i = self.prime[machine.name]
+            sale[i] = self.slot.count(machine) * resale_usd(machine, month, ages, level)
+            lower = self.seats[i].lower
+            if lower is not None:
+                sale[lower] = sale[i]
         return sale
 
     def _held_on(self, month: int) -> Array:
         """Value of never acting until the end of the study or of the machine's life."""
-        seat, age = self.seats[self.first], self.age(month)
-        if seat.machine is not None and age >= seat.machine.life_months:
+        seat = self.seats[self.first]
+        if seat.machine is not None and self._ages(month)[0] >= seat.machine.life_months:
             left = self.slot.months - month
             empty = self.slot.empty_usd_per_month * self.annuity(left)
-            sold: Array = self._sale(month)[self.first, age] + empty
+            sold: Array = self._sale(month)[self.first, TODAYS] + empty
             return sold
         held: Array = self.monthly * self.grid.expected(self.never + self._flow(seat, month + 1))
         return held
@@ -130,21 +164,22 @@ class Induction:
         """Present value of a dollar at the end of each month."""
         return float(annuity.pv(1 / self.monthly - 1, months, -1.0))
 
-    def age(self, month: int) -> int:
-        """Of the incumbent, in months."""
-        return self.slot.age_months + month
+    def _ages(self, month: int) -> Array:
+        """In months, by clock."""
+        return np.array([self.slot.age_months + month, *range(month + 1)], dtype=float)
 
-    def after(self, action: int, month: int, seat: int, age: int) -> tuple[int, int, int]:
-        """Month, seat and age that an action leads to."""
+    def after(self, action: int, month: int, seat: int, clock: int) -> tuple[int, int, int]:
+        """Month, seat and clock that an action leads to."""
+        later = clock + 1 if clock else 0
         if action == 1:
-            return month + 1, self.seats[seat].lower or 0, age + 1
+            return month + 1, self.seats[seat].lower or 0, later
         if action == 2:
             return month + 1, 0, 0
         if action >= 3:
             machine = self.slot.machines[action - 3]
             wait = machine.install_months
-            return month + max(wait, 1), self.prime[machine.name], 0 if wait else 1
-        return month + 1, seat, age + 1
+            return month + max(wait, 1), self.prime[machine.name], 1 if wait else 2
+        return month + 1, seat, later
 
 
 def _seats(machines: tuple[Machine, ...]) -> tuple[list[Seat], dict[str, int]]:

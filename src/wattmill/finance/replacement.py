@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from msgspec import Struct
 
-from wattmill.finance.induction import Induction
+from wattmill.finance.induction import TODAYS, Induction
 from wattmill.finance.slot import Slot, check
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def best_replacement(slot: Slot) -> Replacement:
     solved = Induction(slot)
     start = solved.grid.start
     value, empty = (
-        float(solved.value[solved.first, solved.age(0), start]),
+        float(solved.value[solved.first, TODAYS, start]),
         float(solved.value[0, 0, start]),
     )
     today = _today(solved)
@@ -101,13 +101,13 @@ def _names(solved: Induction, seat: int) -> list[str]:
 def _plan(solved: Induction) -> tuple[Step, ...]:
     """Best actions if the rent stays on its median, in calm."""
     node = solved.grid.start % solved.grid.calm_nodes
-    month, seat, age = 0, solved.first, solved.age(0)
+    month, seat, clock = 0, solved.first, TODAYS
     steps = []
     while month < solved.slot.months:
-        action = int(solved.best[month, seat, age, node])
+        action = int(solved.best[month, seat, clock, node])
         if action:
             steps.append(Step(month, _names(solved, seat)[action]))
-        month, seat, age = solved.after(action, month, seat, age)
+        month, seat, clock = solved.after(action, month, seat, clock)
     return tuple(steps)
 
 
@@ -118,7 +118,7 @@ def _act_frac(solved: Induction) -> dict[str, tuple[float, ...]]:
     chance = np.zeros(solved.grid.prices.shape[1])
     chance[solved.grid.start] = 1
     for month in range(months):
-        best = solved.best[month, solved.first, solved.age(month)]
+        best = solved.best[month, solved.first, TODAYS]
         found[:, month] = np.bincount(best, weights=chance, minlength=len(names))
         chance = np.where(best == 0, chance, 0.0) @ solved.grid.transition
     rows = zip(names[1:], found[1:], strict=True)
@@ -130,7 +130,7 @@ def _boundary(solved: Induction) -> tuple[Band, ...]:
     calm = solved.grid.calm_nodes
     bands: list[Band] = []
     for month in range(solved.slot.months):
-        best = solved.best[month, solved.first, solved.age(month), :calm]
+        best = solved.best[month, solved.first, TODAYS, :calm]
         bands += _bands(month, solved.grid.prices[month, :calm], best, names)
     return tuple(bands)
 

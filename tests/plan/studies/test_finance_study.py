@@ -2,17 +2,28 @@
 
 import json
 import math
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
+from rich.console import Console
 from typer.testing import CliRunner
 
 from tests.plan.studies.factories import LETS, PLAN, POOL, TODAY, factory
 from wattmill.cli import app
-from wattmill.finance.cashflow import monthly_rate
+from wattmill.core.errors import PlanError
+from wattmill.finance.cashflow import monthly_rate, npv_paths
+from wattmill.finance.path_figures import Yardsticks, figures
+from wattmill.finance.processes import paths
+from wattmill.finance.project import Project
+from wattmill.finance.statement import loan_schedules, statement
+from wattmill.plan.studies.finance_knobs import bars, owners_usd
 from wattmill.plan.studies.finance_page import finance_page
 from wattmill.plan.studies.finance_report import FinanceReport
 from wattmill.plan.studies.finance_study import study
+from wattmill.plan.studies.finance_text import render, sentences
+from wattmill.plan.studies.inputs import study_inputs
 from wattmill.plan.studies.knobs import TURNS, knobs, turned
 
 
@@ -116,6 +127,87 @@ def test_covenants_are_tested_where_they_are(lets: FinanceReport) -> None:
     assert lets.gap.debt_months == 36
 
 
+def test_lenders_and_futures_test_the_same_covenant() -> None:
+    """A future in which every price goes as planned breaks its covenants when the lender says."""
+    file = factory(LETS.replace("covenant_dscr = 1.2", "covenant_dscr = 1.9\ncovenant_ltv = 0.5"))
+    (bank,) = study(file, TODAY, paths=0).lenders
+    inputs = study_inputs(file, TODAY)
+    project, still = inputs.project, {"volatility_frac_per_year": 0, "scarcity_starts_per_year": 0}
+    calm = {name: replace(process, **still) for name, process in inputs.processes.items()}
+    planned = paths(calm, None, project.months, 2, 1)
+    yard = Yardsticks(dscr_floor=1.9, ltv_ceiling=0.5)
+    found = figures(project, planned, loan_schedules(project), yard)
+    assert bank.breach_month == found["breach_month"][0] == 12
+    assert bank.breach_ltv_month == found["underwater_month"][0]
+    assert bank.min_dscr == pytest.approx(found["min_dscr"][0])
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        LETS + "[site]\nenergised = 2027-02-01\n",
+        LETS.replace("paths = 64", "working_capital_days = 60"),
+    ],
+    ids=["without power", "unpaid"],
+)
+def test_a_first_month_without_cash_breaks_nothing_by_itself(late: str) -> None:
+    found = study(factory(late), TODAY, paths=0)
+    assert found.monthly["cfads_usd"][1] <= 0
+    assert found.lenders[0].breach_month is None or found.lenders[0].breach_month >= 12
+    assert found.dscr[:12] == (None,) * 12
+
+
+def test_debt_of_less_than_a_window_is_never_tested() -> None:
+    found = study(factory(LETS.replace("months = 36", "months = 9")), TODAY, paths=0)
+    (bank,) = found.lenders
+    assert (bank.min_dscr, bank.breach_month) == (None, None)
+    text = shown(found)
+    assert "1.2: never tested" in text
+    assert "month None" not in text
+
+
+def shown(report: FinanceReport) -> str:
+    console = Console(width=200, record=True, file=StringIO())
+    console.print(render(report))
+    return console.export_text()
+
+
+def test_durations_are_told_whatever_the_books_say(lets: FinanceReport) -> None:
+    at_book = replace(lets.at_book, needed_usd=0.0)
+    lines = list(sentences(replace(lets, at_book=at_book)))
+    assert any("whatever it earns" in line for line in lines)
+    assert any(line.startswith("the contract ends in month") for line in lines)
+
+
+SCULPTED = LETS.replace("share_frac = 0.6", 'dscr = 1.3\nkind = "sculpted"')
+
+
+def test_knobs_leave_loans_as_they_were_signed() -> None:
+    project = study_inputs(factory(SCULPTED), TODAY).project
+    signed = loan_schedules(project)
+    for name, low in (("price of what is sold", 0.8), ("load", 0.8), ("months without power", 6)):
+        flow = statement(turned(project, {name: low}), None, signed).equity_flow_usd
+        worth = npv_paths(0.01, flow)
+        assert owners_usd(project, {name: low}, 0.01) == pytest.approx(float(worth))
+    dearer = owners_usd(project, {"rate of loans": 0.03}, 0.01)
+    assert dearer != pytest.approx(owners_usd(project, {}, 0.01))
+
+
+def test_notes_tell_how_loans_are_taken_and_which_knob_is_left_out(
+    lets: FinanceReport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert any("as sized on the base case" in note for note in lets.notes)
+    assert not any("is left out" in note for note in lets.notes)
+
+    def refuses(project: Project, value: float) -> Project:
+        raise PlanError("no lender does that", hint="ask another")
+
+    monkeypatch.setitem(TURNS, "load", refuses)
+    found, notes = bars(study_inputs(factory(LETS), TODAY).project, 0.01)
+    assert "load" not in {bar.name for bar in found}
+    assert "the knob `load` is left out: no lender does that" in notes
+
+
 def test_books_and_market_are_compared_by_month(lets: FinanceReport) -> None:
     book, market = lets.monthly["book_value_usd"], lets.monthly["market_value_usd"]
     under = {t for first, last in lets.under_book_months for t in range(first, last + 1)}
@@ -135,8 +227,6 @@ def test_knobs_turn_one_thing_each(lets: FinanceReport) -> None:
 
 @pytest.mark.parametrize("name", TURNS)
 def test_a_knob_at_its_base_changes_nothing(name: str) -> None:
-    from wattmill.plan.studies.inputs import study_inputs
-
     more = LETS + "[site]\ncolo_usd_per_kw_month = 100\n"
     project = study_inputs(factory(more), TODAY).project
     (knob,) = (knob for knob in knobs(project) if knob.name == name)
@@ -173,8 +263,6 @@ def test_a_factory_in_euros_is_told_what_is_in_dollars() -> None:
 
 
 def test_what_cannot_be_studied_names_the_file() -> None:
-    from wattmill.core.errors import PlanError
-
     longer = LETS.replace("share_frac = 0.6", 'dscr = 1.3\nkind = "sculpted"')
     longer = longer.replace("months = 36", "months = 90")
     with pytest.raises(PlanError, match="matures in month 90") as caught:

@@ -89,6 +89,15 @@ def test_the_slot_is_the_kilowatts_that_are_here() -> None:
     assert new.unused_kw == pytest.approx(found.slot_kw - new.in_slot * 1.7)
 
 
+@pytest.mark.parametrize(
+    ("cap", "said"), [("9", "leaves 5.2 kW beside"), ("1.25", "take 1.0 kW more")]
+)
+def test_the_cap_of_the_site_is_held_against_the_slots(cap: str, said: str) -> None:
+    """Caps are at the meter, slots at the machines."""
+    report = of(SITE + f"power_cap_kw = {cap}\n", FINANCE, CERTAIN, BETTER)
+    assert any(said in note for note in report.notes), report.notes
+
+
 def test_a_machine_is_a_system_of_the_catalog_where_one_divides_the_cards() -> None:
     assert cards_per_machine("H100-SXM", 784) == 8
     assert cards_per_machine("H100-SXM", 12) == 12

@@ -57,7 +57,7 @@ def asked(factory: Factory, sources: Sources) -> Asked:
             hint="give [demand] input_mtok_per_month and output_mtok_per_month",
             place=str(factory.path),
         )
-    isl, osl = _lengths(factory, demand, sources)
+    isl, osl = lengths(factory, demand, sources)
     return Asked(
         sources.told("demand.input_mtok_per_month", demand.input_mtok_per_month, "Mtok/month"),
         sources.told("demand.output_mtok_per_month", demand.output_mtok_per_month, "Mtok/month"),
@@ -75,9 +75,14 @@ def _seconds(sources: Sources, key: str, ms: float | None) -> float | None:
     return None if ms is None else sources.told(f"demand.{key}", ms, "ms") / KILO
 
 
-def _lengths(factory: Factory, demand: Demand, sources: Sources) -> tuple[int, int]:
-    """Tokens of a prompt and an answer; what the file leaves out follows from the tokens of a month."""
-    assert demand.input_mtok_per_month is not None and demand.output_mtok_per_month is not None
+def lengths(factory: Factory, demand: Demand, sources: Sources) -> tuple[int, int]:
+    """Tokens of a prompt and an answer; what the file leaves out follows from the tokens of a month.
+
+    PlanError where the file says both, and they disagree.
+    """
+    if demand.input_mtok_per_month is None or demand.output_mtok_per_month is None:
+        isl = sources.told("demand.isl", demand.isl, "tokens")
+        return isl, sources.told("demand.osl", demand.osl, "tokens")
     prompts = demand.input_mtok_per_month / demand.output_mtok_per_month
     isl, osl = demand.isl, demand.osl
     told = factory.says("demand", "isl"), factory.says("demand", "osl")

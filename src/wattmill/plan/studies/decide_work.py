@@ -96,7 +96,8 @@ def _part_of_demand(reading: Reading, pool: Pool) -> Asked:
         p.name: capacity(reading.factory, f"pool.{p.name}", p, reading.asked, reading.sources)[0]
         for p in own
     }
-    share = made[pool.name].output_mtok / sum(each.output_mtok for each in made.values())
+    in_time = sum(each.output_mtok for each in made.values())
+    share = made[pool.name].output_mtok / in_time if in_time else 1 / len(own)
     said = "computed by what the pools can make"
     reading.sources.add(f"pool.{pool.name}.share_of_demand", share, "share", said)
     return msgspec.structs.replace(

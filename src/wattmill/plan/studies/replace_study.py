@@ -25,6 +25,7 @@ from wattmill.plan.studies.replace_options import ReplaceOptions
 from wattmill.plan.studies.replace_rents import percentiles, random_rents
 from wattmill.plan.studies.replace_report import PoolReplacement, ReplaceReport
 from wattmill.plan.studies.replace_value import (
+    beside_slots,
     book_usd,
     dark,
     named,
@@ -76,6 +77,7 @@ def study(
         _pool(factory, each, here, terms, rent, discount, owed / paid, sources, notes)
         for each in here
     )
+    notes += beside_slots(factory, sum(each.slot_kw for each in pools), sources)
     if not factory.candidates:
         notes.append(
             "no new machines are offered; a [[candidate]] is what could come into the slot"

@@ -91,6 +91,19 @@ def price_usd(machine: Machine, month: int) -> float:
     return machine.usd * float((1 + machine.usd_frac_per_year) ** (month / 12))
 
 
+def beside_slots(factory: Factory, slots_kw: float, sources: Sources) -> tuple[str, ...]:
+    """What the cap of the site leaves beside the slots, which are what the machines take today."""
+    cap, pue = factory.site.power_cap_kw, factory.site.pue
+    if cap is None:
+        return ()
+    left = sources.told("site.power_cap_kw", cap, "kW") / pue - slots_kw
+    if left < 0:
+        return (f"the machines take {-left:,.1f} kW more than the cap of the site bears",)
+    return (
+        f"the cap of the site leaves {left:,.1f} kW beside these slots; `wattmill site --mix` fills them",
+    )
+
+
 # --- switching off --------------------------------------------------------------------------------
 
 

@@ -17,6 +17,7 @@ from wattmill.finance.assets import Contract, Load, Price, Sale
 from wattmill.finance.demand import served_at_peaks
 from wattmill.physics.performance import Workload
 from wattmill.plan.offers import best_offer
+from wattmill.plan.studies.buy_asked import lengths
 from wattmill.plan.studies.machines import Machines, Selling
 from wattmill.plan.studies.sourced import Sources
 
@@ -34,13 +35,10 @@ Prices = dict[str, float]
 
 
 def workload(factory: Factory, sources: Sources) -> Workload:
-    """The shape of requests, from `[demand]`."""
+    """The shape of requests, from `[demand]`; PlanError where it contradicts itself."""
     demand = factory.demand
-    return Workload(
-        sources.told("demand.isl", demand.isl, "tokens"),
-        sources.told("demand.osl", demand.osl, "tokens"),
-        sources.told("demand.cached_frac", demand.cached_frac, "share"),
-    )
+    isl, osl = lengths(factory, demand, sources)
+    return Workload(isl, osl, sources.told("demand.cached_frac", demand.cached_frac, "share"))
 
 
 def drift(factory: Factory, sources: Sources) -> float:
