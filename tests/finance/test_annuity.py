@@ -17,6 +17,15 @@ from wattmill.finance.cashflow import NoRoot
 MONTH8, MONTH9, MONTH10 = 0.08 / 12, 0.09 / 12, 0.10 / 12
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("periods", [1_100, 100_000])
+def test_no_rate_is_no_growth_for_any_number_of_periods(periods: int) -> None:
+    assert annuity.annuity_factor(0.0, periods) == periods
+    assert annuity.pmt(0.0, periods, -1.0) == pytest.approx(1 / periods)
+    both = annuity.annuity_factor(np.array([0.0, 0.001]), 1_100)
+    assert both == pytest.approx([1_100, (1.001**1_100 - 1) / 0.001])
+
+
 @pytest.mark.parametrize(
     ("found", "published"),
     [

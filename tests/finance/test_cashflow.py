@@ -133,6 +133,17 @@ def test_roots_are_roots_and_no_more_than_signs_allow(flows: list[int]) -> None:
     assert len(rates) <= sign_changes(flows)
 
 
+def test_a_hundred_years_of_even_cash_have_their_rate() -> None:
+    assert irr_all([-100.0, *[4.0] * 1200]) == pytest.approx([0.04], rel=1e-9)
+
+
+def test_flows_that_turn_ever_again_have_their_rate_or_are_refused() -> None:
+    flows = [100.0 if t % 2 else -99.0 for t in range(100)]
+    assert irr_all(flows) == pytest.approx([100 / 99 - 1], rel=1e-9)
+    with pytest.raises(PlanError, match="change direction 199 times"):
+        irr_all(flows * 2)
+
+
 @given(
     st.lists(st.floats(-0.5, 2), min_size=1, max_size=4)
     .map(sorted)

@@ -28,8 +28,8 @@ def test_level_debt_on_decaying_rent_breaks_its_own_covenant() -> None:
     covers = covenants.dscr(RENT, level)
     assert covers[1:].round(4).tolist() == [1.8421, 1.4737, 1.1789, 0.9432, 0.7545]
     assert covers[1:].round(2).tolist() == [1.84, 1.47, 1.18, 0.94, 0.75]
-    assert covenants.breaches(covers, 1.30) == 3
-    assert covenants.breaches(covers, 1.0) == 4
+    assert covenants.first_below(covers, 1.30) == 3
+    assert covenants.first_below(covers, 1.0) == 4
 
 
 def test_the_same_debt_sculpted_keeps_its_covenant_and_covers_its_life() -> None:
@@ -38,7 +38,7 @@ def test_the_same_debt_sculpted_keeps_its_covenant_and_covers_its_life() -> None
     service = np.array([0.0, *(principal + 0.12 * owed[:-1])])
     covers = covenants.dscr(RENT, service)
     assert covers[1:] == pytest.approx(np.full(5, 1.30))
-    assert covenants.breaches(covers, 1.30 - 1e-9) == np.inf
+    assert covenants.first_below(covers, 1.30 - 1e-9) == np.inf
     assert covenants.llcr(RENT, owed, 0.12, 5)[:5] == pytest.approx(np.full(5, 1.30))
 
 
@@ -48,7 +48,7 @@ def test_the_same_by_month() -> None:
     level = debt.schedule(LoanTerms("l", float(sculpted.balance_usd[0]), 0.12, 60), cfads)
     flat = covenants.dscr(cfads, sculpted.service_usd, trailing_months=12)
     assert flat[1:] == pytest.approx(np.full(60, 1.30))
-    broken = covenants.breaches(covenants.dscr(cfads, level.service_usd, 12), 1.30, 3)
+    broken = covenants.first_below(covenants.dscr(cfads, level.service_usd, 12), 1.30, 3)
     assert 24 < broken <= 36
     llcr = covenants.llcr(cfads, level.balance_usd, 0.01, 60)
     assert llcr[0] == pytest.approx(1.30)
@@ -102,15 +102,13 @@ def test_where_linear_debt_crosses_decaying_value_by_hand() -> None:
     balance = np.array([90.0, 80, 70, 60, 50, 0])
     value = np.array([100.0, 85, 68, 61, 49, 40])
     assert covenants.underwater_months(balance, value) == 2
-    assert covenants.breached(covenants.ltv(balance, value), 0.95, every_months=3) == 3
+    assert covenants.first_above(covenants.ltv(balance, value), 0.95, every_months=3) == 3
 
 
 def test_months_by_path_and_of_one_path() -> None:
     ratio = np.array([[2.0, 1.1, 1.4, 1.1], [2.0, 2.0, 2.0, 2.0], [1.0, 2.0, 2.0, 1.2]])
-    assert covenants.breaches(ratio, 1.2).tolist() == [1, np.inf, np.inf]  # today is no test
-    assert covenants.breaches(ratio, 1.25, every_months=3).tolist() == [3, np.inf, 3]
-    assert covenants.first_month(ratio[0] < 1.2) == 1
-    assert covenants.first_month(ratio[1] < 1.2) is None
+    assert covenants.first_below(ratio, 1.2).tolist() == [1, np.inf, np.inf]  # today is no test
+    assert covenants.first_below(ratio, 1.25, every_months=3).tolist() == [3, np.inf, 3]
 
 
 def test_durations_of_a_bond_by_hand() -> None:
@@ -146,8 +144,7 @@ def test_debt_that_is_never_repaid_has_no_end() -> None:
         lambda: covenants.trailing(RENT, 0),
         lambda: covenants.ltv(RENT, -RENT),
         lambda: covenants.plcr(RENT, RENT, -1.0),
-        lambda: covenants.breaches(RENT, 1.0, 0),
-        lambda: covenants.first_month(np.ones((2, 2), bool)),
+        lambda: covenants.first_below(RENT, 1.0, 0),
         lambda: covenants.duration_gap(np.ones((2, 2)), 1, 1),
         lambda: covenants.macaulay_duration(0.1, [-1, 0]),
     ],

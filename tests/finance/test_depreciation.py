@@ -19,7 +19,7 @@ from wattmill.finance.depreciation import (
     schedule_usd,
     side_by_side,
     straight_line,
-    sum_of_years,
+    sum_of_years_digits,
 )
 
 BY_LIFE: tuple[Method, ...] = ("straight", "declining", "sum_of_years")
@@ -52,7 +52,7 @@ def test_impossible_machines_are_refused(paid: float, life: int, resale: float) 
 
 def test_as_excel_documents_its_functions() -> None:
     assert straight_line(30_000, 10, 10, 7_500)[1] == 2250  # SLN
-    years = sum_of_years(30_000, 10, 10, 7_500)  # SYD
+    years = sum_of_years_digits(30_000, 10, 10, 7_500)  # SYD
     assert years[[1, 10]] == pytest.approx([4090.91, 409.09], abs=0.005)
     by_day = declining(2400, 3650, 1, 300)  # DDB by days, months, years
     assert by_day[1] == pytest.approx(1.32, abs=0.005)

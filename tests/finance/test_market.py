@@ -10,11 +10,11 @@ from wattmill.core.errors import PlanError
 from wattmill.finance.market import (
     cagr_frac,
     funding_ceiling,
-    grown,
+    level_after,
     required_revenue,
     return_revenue,
     shortfall_frac,
-    sum_of_years,
+    total_of_years,
     value_multiple,
     years_between,
     years_to_fund,
@@ -38,20 +38,20 @@ def test_growth_between_levels(start: float, end: float, years: float, growth: f
 def test_growth_leads_from_one_level_to_the_other(
     start: float, growth: float, years: float
 ) -> None:
-    end = grown(start, growth, years)
+    end = level_after(start, growth, years)
     assert cagr_frac(start, end, years) == pytest.approx(growth, rel=1e-6)
     assert years_between(start, end, growth) == pytest.approx(years, rel=1e-6)
-    assert grown(end, growth, -years) == pytest.approx(start, rel=1e-9)
+    assert level_after(end, growth, -years) == pytest.approx(start, rel=1e-9)
 
 
 @given(LEVEL, st.one_of(GROWTH, st.just(0.0)), st.integers(0, 40))
 def test_a_sum_of_years_is_the_sum_of_its_years(first: float, growth: float, years: int) -> None:
     by_year = sum(first * (1 + growth) ** t for t in range(years))
-    assert sum_of_years(first, growth, years) == pytest.approx(by_year, rel=1e-9)
+    assert total_of_years(first, growth, years) == pytest.approx(by_year, rel=1e-9)
 
 
 def test_growth_near_zero_is_no_growth() -> None:
-    assert sum_of_years(100, 1e-13, 5) == pytest.approx(500, rel=1e-9)
+    assert total_of_years(100, 1e-13, 5) == pytest.approx(500, rel=1e-9)
 
 
 def test_demand_that_outgrows_supply_leaves_a_shortfall() -> None:
@@ -105,10 +105,10 @@ def test_the_ceiling_is_reached_after_its_years(
         lambda: cagr_frac(1, -1, 1),
         lambda: cagr_frac(1, 2, 0),
         lambda: cagr_frac(1e-300, 1e300, 1e-3),
-        lambda: grown(1, -1, 2),
-        lambda: grown(1, 9, 1e9),
+        lambda: level_after(1, -1, 2),
+        lambda: level_after(1, 9, 1e9),
         lambda: years_between(1, 2, 0),
-        lambda: sum_of_years(1, 0.1, -1),
+        lambda: total_of_years(1, 0.1, -1),
         lambda: required_revenue(1, 0, 0.5),
         lambda: required_revenue(1, 0.5, 1),
         lambda: return_revenue(1, 0.1, 0, 0),

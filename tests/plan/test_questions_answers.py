@@ -136,6 +136,11 @@ WORDS = {
     "colo rule": ("retail", "high-density"),
     "generator": ("gas-engine", "solar-pv"),
     "grid": ("US", "DE"),
+    "attrition": ("queue-capacity",),
+    "payments": ("-100; 60; 60", "-9 kUSD; 36 x 400", "5"),
+    "dated payments": ("2026-01-01: -100; 2027-01-01: 110", "2026-02-28: 5"),
+    "hours": ("0-24: 0.1", "weekdays 16-21: 0.3; 0-24: 0.1 USD/kWh"),
+    "roadmap": ("0 months: 10 kW; 24 months: 190 kW",),
 }
 
 

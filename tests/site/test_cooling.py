@@ -110,5 +110,3 @@ def test_a_hundred_kilowatts_of_air_howl() -> None:
 def test_dew_point_by_the_table() -> None:
     assert cooling.dew_point_c(25, 0.5) == pytest.approx(13.9, abs=0.1)
     assert cooling.dew_point_c(20, 1.0) == pytest.approx(20)
-    assert cooling.is_above_dew_point(16, 25, 0.5)
-    assert not cooling.is_above_dew_point(12, 25, 0.5)

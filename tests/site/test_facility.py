@@ -15,9 +15,8 @@ from wattmill.site.facility import (
     all_in_usd_per_mw,
     building_usd,
     cheapest_build,
-    density_wall_month,
+    density_wall,
     rack_build,
-    roadmap,
     usd_per_m2,
     usd_per_slot,
     use,
@@ -33,19 +32,26 @@ figure = st.floats(1, 1e6)
     ("usd_per_mw", "tdp_w", "usd"), [(10e6, 700, 8400), (20e6, 700, 16800), (28e6, 1000, 33600)]
 )
 def test_a_slot_by_hand(usd_per_mw: float, tdp_w: float, usd: float) -> None:
-    assert usd_per_slot(usd_per_mw, tdp_w, 1.2) == pytest.approx(usd)
+    assert usd_per_slot(usd_per_mw, tdp_w, "mw", 1.2) == pytest.approx(usd)
 
 
 @given(figure, figure, st.floats(1, 3))
 def test_slots_of_a_megawatt_pay_for_it(usd_per_mw: float, watts: float, pue: float) -> None:
     slots = slots_per_mw(watts, pue)
-    assert slots * usd_per_slot(usd_per_mw, watts, pue) == pytest.approx(usd_per_mw)
+    assert slots * usd_per_slot(usd_per_mw, watts, "mw", pue) == pytest.approx(usd_per_mw)
 
 
 def test_a_price_per_megawatt_of_machines_has_the_pue_in_it() -> None:
-    assert usd_per_slot(12e6, 1000, 1.5, "mw_it") == 12000
-    assert building_usd(2e6, 12e6, 1.5) == 24e6
-    assert building_usd(2e6, 12e6, 1.5, "mw") == 36e6
+    assert usd_per_slot(12e6, 1000, "mw_it") == 12000
+    assert building_usd(2e6, 12e6, "mw_it") == 24e6
+    assert building_usd(2e6, 12e6, "mw", 1.5) == 36e6
+
+
+def test_a_pue_counts_once() -> None:
+    with pytest.raises(PlanError, match="has the PUE in it"):
+        usd_per_slot(12e6, 1000, "mw_it", 1.5)
+    with pytest.raises(PlanError, match="needs a PUE"):
+        building_usd(2e6, 12e6, "mw")
 
 
 def test_hardware_costs_as_much_as_the_building() -> None:
@@ -115,19 +121,14 @@ def test_a_hall_is_never_used_beyond_what_it_is(unit_kw: float, per_rack: int) -
 
 
 def test_the_wall_of_a_roadmap() -> None:
-    steps = [
-        Generation("NVL144", 24, 190),
-        Generation("node", 0, 10, 4),
-        Generation("rack", 12, 40),
-    ]
-    assert [found.name for found in roadmap(HALL, steps)] == ["node", "rack", "NVL144"]
-    assert density_wall_month(HALL, steps) == 24
-    assert density_wall_month(HALL, steps[1:]) is None
+    steps = [Generation(36, 600), Generation(24, 190), Generation(0, 10), Generation(12, 40)]
+    assert density_wall(40, steps) == Generation(24, 190)
+    assert density_wall(40, steps[2:]) is None
 
 
 @pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf")])
 def test_impossible_prices_are_refused(value: float) -> None:
     with pytest.raises(PlanError, match="cannot be"):
-        usd_per_slot(value, 1000)
+        usd_per_slot(value, 1000, "mw_it")
     with pytest.raises(PlanError, match="cannot be"):
-        usd_per_slot(1e6, 1000, 0.9)
+        usd_per_slot(1e6, 1000, "mw", 0.9)

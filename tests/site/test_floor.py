@@ -56,8 +56,4 @@ def test_a_floor_for_people_only_bears_no_racks() -> None:
 
 
 def test_a_room_of_rows() -> None:
-    assert floors.racks_in(100, RACK) == 74
-    assert floors.racks_in(100, RACK, 0.5) == 37
-    with pytest.raises(PlanError, match="usable_frac = 50"):
-        floors.racks_in(100, RACK, 50)
     assert floors.watts_per_m2(13_500, RACK) == pytest.approx(10_000)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Number = float | NDArray[np.float64]
 
 
-def growth(rate_frac: Number, periods: Number) -> Number:
+def compounded(rate_frac: Number, periods: Number) -> Number:
     """(1 + r)^n, kept exact where r is small."""
     grown: Number = np.exp(np.asarray(periods) * np.log1p(_rate(rate_frac)))[()]
     return grown
@@ -31,7 +31,8 @@ def annuity_factor(rate_frac: Number, periods: Number) -> Number:
     """((1 + r)^n - 1) / r: what payments of 1 at the ends of n periods come to; n where r is 0."""
     r, n = np.broadcast_arrays(_rate(rate_frac), np.asarray(periods, dtype=float))
     some = np.where(r == 0, 1.0, r)
-    return np.where(r == 0, n, np.expm1(n * np.log1p(some)) / some)[()]
+    log = np.log1p(r)  # 0 where there is no rate, so that the branch not taken stays finite
+    return np.where(r == 0, n, np.expm1(n * log) / some)[()]
 
 
 def pmt(
@@ -44,7 +45,7 @@ def pmt(
     """The level payment that turns `present_usd` into -`future_usd`. USD per period."""
     _more_than_none(periods)
     each = annuity_factor(rate_frac, periods) * (1 + rate_frac * begin)
-    return -(present_usd * growth(rate_frac, periods) + future_usd) / each
+    return -(present_usd * compounded(rate_frac, periods) + future_usd) / each
 
 
 def fv(
@@ -56,7 +57,7 @@ def fv(
 ) -> Number:
     """What is there after the last period, with its sign turned. USD."""
     paid = payment_usd * (1 + rate_frac * begin) * annuity_factor(rate_frac, periods)
-    return -(present_usd * growth(rate_frac, periods) + paid)
+    return -(present_usd * compounded(rate_frac, periods) + paid)
 
 
 def pv(
@@ -68,7 +69,7 @@ def pv(
 ) -> Number:
     """What level payments and a last sum are worth at the start, with the sign turned. USD."""
     paid = payment_usd * (1 + rate_frac * begin) * annuity_factor(rate_frac, periods)
-    return -(paid + future_usd) / growth(rate_frac, periods)
+    return -(paid + future_usd) / compounded(rate_frac, periods)
 
 
 def nper(

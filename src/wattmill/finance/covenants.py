@@ -76,7 +76,7 @@ def ltv(balance_usd: Floats, value_usd: Floats) -> Floats:
     return np.where(balance == 0, 0.0, np.where(value > 0, balance / worth, np.inf))
 
 
-def breaches(ratio: Floats, floor: float, every_months: int = 1) -> Floats:
+def first_below(ratio: Floats, floor: float, every_months: int = 1) -> Floats:
     """The first month (...) in which a ratio that is tested is below its floor; inf if never.
 
     Tested in every `every_months`-th month: 3 for the ends of quarters.
@@ -84,25 +84,19 @@ def breaches(ratio: Floats, floor: float, every_months: int = 1) -> Floats:
     return first_months(_tested(ratio < floor, every_months))
 
 
-def breached(ratio: Floats, ceiling: float, every_months: int = 1) -> Floats:
+def first_above(ratio: Floats, ceiling: float, every_months: int = 1) -> Floats:
     """The first month (...) in which a ratio, such as LTV, is above its ceiling; inf if never."""
     return first_months(_tested(ratio > ceiling, every_months))
 
 
 def underwater_months(balance_usd: Floats, value_usd: Floats) -> Floats:
     """The first month (...) in which more is owed than the machines would sell for; inf if never."""
-    return breached(ltv(balance_usd, value_usd), 1.0)
+    return first_above(ltv(balance_usd, value_usd), 1.0)
 
 
 def first_months(holds: Bools) -> Floats:
     """The first month (...) in which something holds, for every path; inf if never."""
     return np.where(holds.any(axis=-1), holds.argmax(axis=-1), np.inf)
-
-
-def first_month(holds: Bools) -> int | None:
-    """The first month in which something holds, of one path; None if never."""
-    require(holds.ndim == 1, "a month is of one path", "take one of the paths")
-    return int(holds.argmax()) if holds.any() else None
 
 
 def macaulay_duration(rate: float, flows: Sequence[float]) -> float:

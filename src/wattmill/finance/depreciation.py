@@ -83,7 +83,9 @@ def straight_line(paid_usd: float, life_months: int, months: int, resale_usd: fl
     return lost
 
 
-def sum_of_years(paid_usd: float, life_months: int, months: int, resale_usd: float = 0.0) -> Array:
+def sum_of_years_digits(
+    paid_usd: float, life_months: int, months: int, resale_usd: float = 0.0
+) -> Array:
     """Most at the start: (paid - resale) · months left / (1 + 2 + … + life), by months."""
     _checked(paid_usd, life_months, resale_usd)
     left = np.maximum(life_months - np.arange(months + 1) + 1, 0)
@@ -210,7 +212,7 @@ def _on_curve(curve: tuple[float, ...], ages: Array) -> Array:
 _BY_LIFE: dict[str, Callable[[float, int, int, float], Array]] = {
     "straight": straight_line,
     "declining": declining,
-    "sum_of_years": sum_of_years,
+    "sum_of_years": sum_of_years_digits,
 }
 
 

@@ -18,7 +18,7 @@ def cagr_frac(start: float, end: float, years: float) -> float:
     return _power(end / start, 1 / years) - 1
 
 
-def grown(start: float, growth_frac: float, years: float) -> float:
+def level_after(start: float, growth_frac: float, years: float) -> float:
     """What `start` becomes: start · (1 + growth)^years; what it was, with years below 0."""
     _above_all_lost(growth_frac)
     return start * _power(1 + growth_frac, years)
@@ -36,7 +36,7 @@ def years_between(start: float, end: float, growth_frac: float) -> float:
     return (math.log(end) - math.log(start)) / math.log1p(growth_frac)
 
 
-def sum_of_years(first: float, growth_frac: float, years: float) -> float:
+def total_of_years(first: float, growth_frac: float, years: float) -> float:
     """Sum of yearly amounts of which the first is `first`: first · ((1 + g)^years - 1) / g.
 
     Exact for whole years; between them it is the same curve.

@@ -92,11 +92,14 @@ def partnership_flip(
     require(target_frac_per_month > -1, "a rate is not above -1", "give 0.01 for 1 % per month")
     investor, grown = np.zeros(flow_usd.shape), np.zeros(flow_usd.shape[:-1])
     flips = np.full(flow_usd.shape[:-1], np.inf)
+    rounding = 1e-12 * np.abs(flow_usd).sum(axis=-1)
     for t in range(flow_usd.shape[-1]):
         gets = np.where(np.isfinite(flips), after_frac, before_frac)
         flow = flow_usd[..., t]
         investor[..., t] = flow * np.where(flow < 0, pays_frac, gets)
         grown = grown * (1 + target_frac_per_month) + investor[..., t]
-        reached = (grown >= 0) & (t > 0) & np.isinf(flips) & (investor[..., : t + 1] < 0).any(-1)
+        reached = (
+            (grown >= -rounding) & (t > 0) & np.isinf(flips) & (investor[..., : t + 1] < 0).any(-1)
+        )
         flips = np.where(reached, t, flips)
     return Flip(investor, flow_usd - investor, flips)

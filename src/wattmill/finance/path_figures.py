@@ -98,11 +98,11 @@ def _debt(s: Statement, yard: Yardsticks, count: int) -> Figures:
     """Cover and loan to value, and the first months in which they fail; nothing without a loan."""
     if not s.loans:
         return {"breach": np.zeros(count, dtype=bool), "underwater": np.zeros(count, dtype=bool)}
-    cover, loan_to_value = _rows(_cover(s, yard), count), _rows(_ltv(s), count)
+    ratios, loan_to_value = _rows(_cover(s, yard), count), _rows(loan_to_values(s), count)
     floor = -np.inf if yard.dscr_floor is None else yard.dscr_floor
-    breach = covenants.breaches(cover, floor, yard.every_months)
-    under = covenants.breached(loan_to_value, yard.ltv_ceiling)
-    lowest, highest = cover.min(axis=-1), loan_to_value.max(axis=-1)
+    breach = covenants.first_below(ratios, floor, yard.every_months)
+    under = covenants.first_above(loan_to_value, yard.ltv_ceiling)
+    lowest, highest = ratios.min(axis=-1), loan_to_value.max(axis=-1)
     return {
         "min_dscr": lowest[np.isfinite(lowest)],
         "max_ltv": highest[np.isfinite(highest)],
@@ -113,20 +113,27 @@ def _debt(s: Statement, yard: Yardsticks, count: int) -> Figures:
     }
 
 
-def _cover(s: Statement, yard: Yardsticks) -> Array:
-    """DSCR, from the month on in which a whole window of service has passed, while debt is served; inf otherwise.
+def cover(s: Statement, trailing_months: int) -> Array:
+    """DSCR of the last months, as a lender tests it; inf in months that are not tested.
 
-    In the last month the sale of the machines counts as cash, less what it repays of loans that go on.
+    Tested while debt is served, from the month on in which a whole window of service has passed, so
+    that one month before power comes or customers pay is not a year. In the last month the sale of
+    the machines counts as cash, less what it repays of loans that go on.
     """
     sale = s.resale_usd - s.payoff_usd
     cash = s.cfads_usd + np.where(np.arange(s.months + 1) == s.months, sale, 0.0)
     begun = np.maximum.accumulate(s.service_usd > 0, axis=-1)
-    tested = (np.cumsum(begun, axis=-1) >= yard.trailing_months) & (s.service_usd > 0)
-    return np.where(tested, covenants.dscr(cash, s.service_usd, yard.trailing_months), np.inf)
+    tested = (np.cumsum(begun, axis=-1) >= trailing_months) & (s.service_usd > 0)
+    return np.where(tested, covenants.dscr(cash, s.service_usd, trailing_months), np.inf)
 
 
-def _ltv(s: Statement) -> Array:
+def loan_to_values(s: Statement) -> Array:
+    """What is owed at the end of each month over what the machines would sell for."""
     return covenants.ltv(s.balance_usd, s.market_value_usd)
+
+
+def _cover(s: Statement, yard: Yardsticks) -> Array:
+    return cover(s, yard.trailing_months)
 
 
 def _line(s: Statement, prices: Paths, yard: Yardsticks, name: str) -> Array:
@@ -134,7 +141,7 @@ def _line(s: Statement, prices: Paths, yard: Yardsticks, name: str) -> Array:
     if name in prices:
         return prices[name]
     if name in ("dscr", "ltv"):
-        return _cover(s, yard) if name == "dscr" else _ltv(s)
+        return _cover(s, yard) if name == "dscr" else loan_to_values(s)
     line = getattr(s, name, None)
     require(
         isinstance(line, np.ndarray),

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from wattmill.finance.processes import PriceProcess
+    from wattmill.finance.price_process import PriceProcess
 
     Array = NDArray[np.float64]
 

@@ -5,8 +5,6 @@ Power is let by the committed kilowatt, used or not; everything beside it is a l
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import msgspec
 
 from wattmill.catalog.facilities import ColoRule
@@ -46,7 +44,6 @@ class ColoPrice(msgspec.Struct, frozen=True):
     rack_usd_per_month: float = 0.0
     cross_connect_usd_per_month: float = 0.0
     remote_hands_usd_per_hour: float = 0.0
-    escalation_frac_per_year: float = 0.0
 
 
 PRICES = tuple(name for name in ColoPrice.__struct_fields__ if "usd" in name or name == "least_kw")
@@ -98,22 +95,6 @@ def refusals(deployment: Deployment, rule: ColoRule) -> tuple[str, ...]:
         way = "liquid" if deployment.is_liquid else "air"
         reasons.append(f"{deployment.kw_per_rack:g} kW per rack on {way}, {most:g} at the most")
     return tuple(reasons)
-
-
-def taken_by(deployment: Deployment, rules: Iterable[ColoRule]) -> tuple[ColoRule, ...]:
-    """The classes that take a deployment. PlanError with every reason if none does."""
-    asked = {rule.name: (rule, refusals(deployment, rule)) for rule in rules}
-    found = tuple(rule for rule, reasons in asked.values() if not reasons)
-    if not found:
-        why = "; ".join(f"{name}: {', '.join(reasons)}" for name, (_, reasons) in asked.items())
-        raise PlanError(f"no colocation takes it: {why}", hint=_hint(deployment))
-    return found
-
-
-def _hint(deployment: Deployment) -> str:
-    if deployment.is_liquid:
-        return "put fewer machines in a rack, or look for a room of its own"
-    return "spread the machines over more racks, or cool them by liquid"
 
 
 def quote(deployment: Deployment, price: ColoPrice, use: ColoUse | None = None) -> ColoQuote:
@@ -171,20 +152,11 @@ def _energy_usd(deployment: Deployment, price: ColoPrice, use: ColoUse) -> float
     return mean_kw * price.pue * HOURS_PER_MONTH * price.usd_per_kwh
 
 
-def yearly_usd(found: ColoQuote, price: ColoPrice, years: int) -> tuple[float, ...]:
-    """USD of each year, the monthly part growing by the contract's escalation on each anniversary."""
-    rate = 1 + price.escalation_frac_per_year
-    monthly = MONTHS * found.usd_per_month
-    return tuple(found.once_usd * (year == 0) + monthly * rate**year for year in range(years))
-
-
 def _possible_price(price: ColoPrice) -> None:
-    """PlanError for a price below 0, a PUE below 1, or rent that falls to nothing."""
+    """PlanError for a price below 0, or a PUE below 1."""
     for name in PRICES:
         at_least_0(name, getattr(price, name) or 0.0)
     pue_checked(price.pue)
-    if not -1 < price.escalation_frac_per_year < float("inf"):
-        raise PlanError("an escalation is above -1", hint="0.03 is 3 % a year")
 
 
 def _possible(deployment: Deployment) -> None:

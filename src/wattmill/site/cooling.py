@@ -144,11 +144,6 @@ def face_velocity_m_per_s(flow_m3_per_s: float, area_m2: float) -> float:
     return at_least_0("flow_m3_per_s", flow_m3_per_s) / positive("area_m2", area_m2)
 
 
-def is_above_dew_point(water_c: float, air_c: float, relative_humidity_frac: float) -> bool:
-    """Whether a door of so cold water stays dry in a room of air; it should, by 2 K."""
-    return water_c > dew_point_c(air_c, relative_humidity_frac)
-
-
 def dew_point_c(air_c: float, relative_humidity_frac: float) -> float:
     """°C at which air drops its water, by Magnus (a = 17.62, b = 243.12 °C; ±0.3 K, 0 to 60 °C)."""
     humidity = efficiency("relative_humidity_frac", relative_humidity_frac)

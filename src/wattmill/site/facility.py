@@ -23,14 +23,14 @@ M2_PER_SQFT = 0.09290304
 Per = Literal["mw_it", "mw"]
 
 
-def usd_per_slot(usd_per_mw: float, w_per_slot: float, pue: float = 1.0, per: Per = "mw") -> float:
+def usd_per_slot(usd_per_mw: float, w_per_slot: float, per: Per, pue: float | None = None) -> float:
     """USD of building for one slot: usd_per_mw · w_per_slot · PUE / 10^6.
 
-    per: `mw` where the price is per megawatt at the meter, `mw_it` where it is per megawatt of
-    machines, so that the PUE is in it already.
+    per: `mw` where the price is per megawatt at the meter, which takes a PUE; `mw_it` where it is per
+    megawatt of machines, so that the PUE is in it already. PlanError for a PUE that is lacking, or
+    one that would count twice.
     """
-    over = pue_checked(pue) if per == "mw" else 1.0
-    watts = positive("w_per_slot", w_per_slot) * over
+    watts = positive("w_per_slot", w_per_slot) * _above_machines(per, pue)
     return positive("usd_per_mw", usd_per_mw) * watts / MEGA
 
 
@@ -41,10 +41,23 @@ def all_in_usd_per_mw(usd_per_mw: float, slots: float, usd_per_accelerator: floa
     )
 
 
-def building_usd(it_w: float, usd_per_mw: float, pue: float = 1.0, per: Per = "mw_it") -> float:
-    """USD of a building for `it_w` watts of machines; per as in `usd_per_slot`."""
-    kw = site_kw(it_w, pue if per == "mw" else 1.0)
+def building_usd(it_w: float, usd_per_mw: float, per: Per, pue: float | None = None) -> float:
+    """USD of a building for `it_w` watts of machines; per and pue as in `usd_per_slot`."""
+    kw = site_kw(it_w, _above_machines(per, pue))
     return kw / KILO * positive("usd_per_mw", usd_per_mw)
+
+
+def _above_machines(per: Per, pue: float | None) -> float:
+    """Watts that a price is for, over those of the machines."""
+    if per == "mw_it":
+        if pue is not None:
+            raise PlanError(
+                "a price per megawatt of machines has the PUE in it", hint="leave the PUE out"
+            )
+        return 1.0
+    if pue is None:
+        raise PlanError("a price per megawatt at the meter needs a PUE", hint="1.3 is usual")
+    return pue_checked(pue)
 
 
 def with_premium_usd(usd: float, *premiums_frac: float) -> float:
@@ -167,21 +180,14 @@ def use(hall: Hall, name: str, unit_kw: float, units_per_rack: int = 1) -> Use:
 
 
 class Generation(msgspec.Struct, frozen=True):
-    """A machine of a roadmap: in so many months, with so many kW, so many to a rack."""
+    """A machine of a roadmap: in so many months, with so many kW, which cannot be cut in pieces."""
 
-    name: str
-    month: int
+    month: float
     unit_kw: float
-    units_per_rack: int = 1
 
 
-def roadmap(hall: Hall, generations: Sequence[Generation]) -> tuple[Use, ...]:
-    """What each generation can use of a hall, in the order of time."""
-    ordered = sorted(generations, key=lambda generation: generation.month)
-    return tuple(use(hall, g.name, g.unit_kw, g.units_per_rack) for g in ordered)
-
-
-def density_wall_month(hall: Hall, generations: Sequence[Generation]) -> int | None:
-    """The month of the first generation that no place of the hall can carry; None if there is none."""
-    months = [g.month for g in generations if g.unit_kw > hall.kw_per_place + 1e-9]
-    return min(months, default=None)
+def density_wall(kw_per_place: float, generations: Sequence[Generation]) -> Generation | None:
+    """The first generation of which a place cannot carry one machine; None if it carries them all."""
+    positive("kw_per_place", kw_per_place)
+    over = [each for each in generations if each.unit_kw > kw_per_place + 1e-9]
+    return min(over, key=lambda each: each.month, default=None)

@@ -6,7 +6,7 @@ import msgspec
 
 from wattmill.catalog.electrical import Floor
 from wattmill.core.errors import PlanError
-from wattmill.site.checks import at_least_0, efficiency, positive
+from wattmill.site.checks import at_least_0, positive
 
 UNIT_M = 0.04445
 """Height of a rack unit (EIA-310): 1.75 inch."""
@@ -116,9 +116,3 @@ def aisle_for_m(mass_kg: float, footprint: Footprint, floor: Floor) -> float:
 def watts_per_m2(rack_w: float, footprint: Footprint) -> float:
     """W for each m² of a room full of rows."""
     return positive("rack_w", rack_w) / footprint.area_m2
-
-
-def racks_in(room_m2: float, footprint: Footprint, usable_frac: float = 1.0) -> int:
-    """Whole racks that a room takes in rows; usable_frac: what ways, columns and units leave."""
-    usable = positive("room_m2", room_m2) * efficiency("usable_frac", usable_frac)
-    return int(usable / footprint.area_m2 * (1 + 1e-12))

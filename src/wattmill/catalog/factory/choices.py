@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from wattmill.catalog.factory.records import Prices
+    from wattmill.catalog.factory.meter_prices import Prices
 
 OFFER_KINDS = ("rent", "buy", "lease", "api", "hybrid")
 """What can be done to serve a demand."""

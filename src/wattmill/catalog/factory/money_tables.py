@@ -73,7 +73,7 @@ def finance(t: Table) -> Finance:
         working_capital_days=t.number("working_capital_days", 0.0, low=-365, high=365),
         vat_frac=frac(t, "vat_frac", 0.0),
         vat_months=months(t, "vat_months", 1),
-        paths=t.count("paths", 2000, low=16, high=1_000_000),
+        paths=t.count("paths", 2560, low=16, high=1_000_000),
         seed=t.count("seed", 1, low=0),
         rent=_process(t, "rent"),
         token_price=_process(t, "token_price"),

@@ -14,6 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from wattmill.catalog.factory.choices import Candidate, Change, Demand, Offer
+from wattmill.catalog.factory.meter_prices import Prices as Prices
 from wattmill.catalog.factory.money import Capex, Finance, LeadTime, Lease, Loan, PowerContract
 from wattmill.catalog.names import nearest
 from wattmill.core.errors import FactoryError
@@ -124,19 +125,6 @@ class Serve(msgspec.Struct, frozen=True):
     max_waiting: int = 1024
     gateways: int = 1
     database_url: str | None = None
-
-
-class Prices(msgspec.Struct, frozen=True):
-    """Micro-USD per million tokens of each disjoint meter; exact integers."""
-
-    input: int
-    cached_input: int
-    cache_write: int
-    output: int
-    reasoning: int
-    audio_in: int
-    audio_out: int
-    image_in: int
 
 
 class Pool(msgspec.Struct, frozen=True):

@@ -19,7 +19,7 @@ RATIO = "Definition: assets over what the owners put in"
 
 Lent = Annotated[float, positive("what is lent", "USD")]
 Rate = Annotated[float, Input("nominal rate of a year, a twelfth of it each month", "", 0.0, 2.0)]
-Term = Annotated[float, Input("time of repayment", "month", 1.0, 600.0)]
+Term = Annotated[float, Input("time of repayment", "month", 1.0, 1200.0)]
 Age = Annotated[float, number("time since the loan began", "month", high=1200)]
 Balloon = Annotated[float, number("what is paid beside the last payment", "USD")]
 Paid = Annotated[float, positive("price of the machines", "USD")]

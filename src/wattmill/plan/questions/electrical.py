@@ -103,6 +103,15 @@ def bus_bar_power(bar: BusBarName) -> Found:
     return Found(feeders.power_w(bar.amps, bar.volts, 0), note=bar.source)
 
 
+@question("electrical", gives="mm2", source="Definition: current / current density")
+def bus_bar_area(
+    current: Amps,
+    density: Annotated[float, positive("current on a cross-section", "A/mm2", high=100)] = 1.6e6,
+) -> float:
+    """Cross-section of a bus bar; 1.2 to 1.8 A/mm² of copper where air alone cools it."""
+    return feeders.bar_area_m2(current, density)
+
+
 # --- metal ----------------------------------------------------------------------------------------
 
 

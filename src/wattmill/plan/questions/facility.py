@@ -79,13 +79,13 @@ def _seen(build: Build, value: float) -> Found:
 @question("facility", gives="USD", source=BUILDING)
 def slot_cost(per_mw: PerMw, slot: Power, pue: Pue = 1.0) -> float:
     """Building for the place of one accelerator; a PUE where the price is that at the meter."""
-    return facility.usd_per_slot(per_mw / PER_MW, slot, pue)
+    return facility.usd_per_slot(per_mw / PER_MW, slot, "mw", pue)
 
 
 @question("facility", gives="USD", source=BUILDING)
 def building_cost(power: Power, per_mw: PerMw, pue: Pue = 1.0) -> float:
     """A building for machines of so many watts; a PUE where the price is that at the meter."""
-    return facility.building_usd(power, per_mw / PER_MW, pue, "mw")
+    return facility.building_usd(power, per_mw / PER_MW, "mw", pue)
 
 
 @question("facility", gives="USD/MW", source="Definition: building + slots · price of one")

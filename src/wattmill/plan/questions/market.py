@@ -40,13 +40,13 @@ def cagr(start: Start, end: End, years: Years) -> float:
 @question("market", gives="USD", source=GROWTH)
 def level_after(start: Start, growth: Growth, years: Years) -> float:
     """What a level becomes after so many years of growth."""
-    return market.grown(start, growth, years / YEAR_S)
+    return market.level_after(start, growth, years / YEAR_S)
 
 
 @question("market", gives="USD", source=GROWTH)
 def level_before(end: End, growth: Growth, years: Years) -> float:
     """What a level was before so many years of growth."""
-    return market.grown(end, growth, -years / YEAR_S)
+    return market.level_after(end, growth, -years / YEAR_S)
 
 
 @question("market", gives="year", source=GROWTH)
@@ -62,7 +62,7 @@ def sum_of_years(
     years: Years,
 ) -> float:
     """What yearly amounts add up to when each is larger than the one before."""
-    return market.sum_of_years(first * YEAR_S, growth, years / YEAR_S)
+    return market.total_of_years(first * YEAR_S, growth, years / YEAR_S)
 
 
 @question("market", gives="%", source="Definition: (1 + demand) / (1 + supply) - 1")

@@ -38,7 +38,7 @@ from wattmill.plan.questions.units import (
 F = TypeVar("F", bound=Callable[..., Any])
 Given = float | int | bool | str | Quantity
 REQUIRED: Any = type("Required", (), {})
-MACHINERY = ("registry", "units", "inputs", "asking", "text", "deployments")
+MACHINERY = ("registry", "units", "inputs", "lists", "asking", "text", "deployments")
 """Modules of this package that hold no questions."""
 
 PACKAGE = "wattmill.plan.questions"

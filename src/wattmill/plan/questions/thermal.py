@@ -93,6 +93,14 @@ def mover_power(
     return cooling.mover_w(flow, pressure, efficiency)
 
 
+@question("cooling", gives="m/s", source="Definition: flow / area")
+def face_velocity(
+    flow: AirFlow, area: Annotated[float, positive("area of the front", "m2", high=1e4)]
+) -> float:
+    """Speed of air through the front of a rack; above 3 m/s is loud, above 6 no server's fan gives."""
+    return cooling.face_velocity_m_per_s(flow, area)
+
+
 # --- ways -----------------------------------------------------------------------------------------
 
 
@@ -196,3 +204,17 @@ def climate_pue(
 ) -> float:
     """Mean PUE of a year in a place of a mean temperature; ±0.05, the shape and not a plant."""
     return effectiveness.yearly_pue(Climate(mean, season, day), Plant(supply), electrical)
+
+
+@question("cooling", source=CARNOT)
+def peak_pue(
+    mean: AirCelsius,
+    supply: Celsius = 30.0,
+    season: Swing = 10.0,
+    day: Swing = 5.0,
+    electrical: Annotated[float, number("losses before the machines, of their power", high=1)] = (
+        0.04
+    ),
+) -> float:
+    """PUE of the hottest hour in a place of a mean temperature, for which the connection is made."""
+    return effectiveness.peak_pue(Climate(mean, season, day), Plant(supply), electrical)

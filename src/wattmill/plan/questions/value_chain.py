@@ -12,13 +12,13 @@ from wattmill.catalog.names import nearest
 from wattmill.core.errors import PlanError, UsageError
 from wattmill.finance import value_chain
 from wattmill.finance.value_chain import Flow
+from wattmill.plan.questions.lists import pieces
 from wattmill.plan.questions.registry import Found, Input, question
 from wattmill.plan.questions.units import quantity, short, unit
 
 CHAIN = "Definition: sales to final buyers; national accounts net intermediate sales in this way"
 CIRCLES = "Greatest circulation of a graph of payments (Ford and Fulkerson, 1962), by HiGHS"
 LONGEST = 200
-MOST_TEXT = 40_000
 
 _PAYMENT = re.compile(r"(?P<payer>[^:]+?)\s*(?P<arrow>->|=>)\s*(?P<payee>[^:]+?)\s*:\s*(?P<usd>.+)")
 _USD = unit("USD").dims
@@ -27,10 +27,7 @@ _ARROWS: dict[str, value_chain.Kind] = {"->": "sale", "=>": "stake"}
 
 def flows_of(text: str) -> tuple[Flow, ...]:
     """Payments as they are written; UsageError for what is none."""
-    if len(text) > MOST_TEXT:
-        raise UsageError("that is too long for a chain", hint="add payments up")
-    pieces = [piece.strip() for piece in re.split(r"[;\n]", text)]
-    return tuple(_flow(piece) for piece in pieces if piece and not piece.startswith("#"))
+    return tuple(_flow(piece) for piece in pieces(text))
 
 
 def flows_text(flows: Sequence[Flow]) -> str:
