@@ -14,7 +14,9 @@ library's `dataclasses` and `inspect`.
 """
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path
@@ -271,7 +273,8 @@ class Question(msgspec.Struct, frozen=True, dict=True):
     def found(self, base: Mapping[str, Any]) -> Found:
         """The function's answer to inputs in base units; UsageError if it is not a finite number."""
         try:
-            result = self.function(**_arguments(self.function, base))
+            with _without_warnings():
+                result = self.function(**_arguments(self.function, base))
         except (ZeroDivisionError, OverflowError, ValueError) as error:
             raise UsageError(
                 f"{self.name} has no answer here: {error}", hint=self.usage()
@@ -316,6 +319,12 @@ class Question(msgspec.Struct, frozen=True, dict=True):
         if not math.isfinite(shown):
             raise UsageError(f"{self.name} has no finite answer here", hint=self.usage())
         return float(f"{shown:.15g}")
+
+
+def _without_warnings() -> AbstractContextManager[object]:
+    """NumPy's words on infinite results are not for people; such an answer is refused. Without NumPy: nothing."""
+    numpy = sys.modules.get("numpy")
+    return nullcontext() if numpy is None else numpy.errstate(all="ignore")
 
 
 _QUESTIONS: dict[str, Question] = {}
