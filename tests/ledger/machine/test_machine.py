@@ -171,6 +171,7 @@ def test_the_ledger_agrees_with_the_reference(tmp_path: Path) -> None:
         hypothesis.seed(seed)(Machine)
         run_state_machine_as_test(Machine, settings=how(runs))
         seed += 1
+    assert Machine.steps >= STEPS
     print(f"{Machine.steps} steps agreed, seeds {SEED} to {seed - 1}")
 
 
@@ -183,6 +184,7 @@ def test_a_torn_frame_may_be_whole_by_a_zero_that_the_disk_left(tmp_path: Path, 
     machine.serve(held=(0, 0), key="k_acme", used=(0, 1))
     machine.crash(torn_frac=0.9921875, zeros=zeros)
     machine.agrees()
+    assert bool(machine.mill.ref.in_state("charged")) == (zeros > 0)
     machine.teardown()
 
 
