@@ -1,12 +1,16 @@
 """Debt sized as NREL's System Advisor Model (SAM) sizes it, in three of its own test projects.
 
-Cash flows are those of SAM's test files, rounded to cents there. SAM's own tests accept 1 %; here
-debt is held to 1e-9 of an independent sum in fractions, and to what SAM prints.
+Cash flows are those of SAM's test files, some rounded to cents. SAM's own tests accept 1 %; here
+debt is held to 1e-9 of an independent sum in fractions, and to what SAM prints, as are the worth
+and the return of each project.
 """
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,6 +88,37 @@ AFTER_TAX = """
 """
 NOMINAL = 1.064 * 1.025 - 1
 """SAM's discount rate: 6.4 % real, 2.5 % inflation."""
+
+
+PROJECTS: dict[str, dict[str, Any]] = json.loads(
+    Path(__file__).with_name("sam_projects.json").read_text(encoding="utf-8")
+)
+"""Two projects to the last digit that SAM printed, each with the address of its file."""
+each_project = pytest.mark.parametrize("project", PROJECTS.values(), ids=list(PROJECTS))
+
+
+@each_project
+def test_the_loan_is_the_one_that_the_model_printed_year_by_year(project: dict[str, Any]) -> None:
+    cash = np.array(project["cash_for_debt_service"])
+    principal = sculpted_principal(cash, project["rate"], project["dscr"])
+    owed = project["debt"] - np.concatenate([[0.0], np.cumsum(principal)[:-1]])
+    assert debt_capacity(cash, project["rate"], project["dscr"]) == pytest.approx(
+        project["debt"], rel=1e-12
+    )
+    assert principal == pytest.approx(np.array(project["principal"]), rel=1e-9)
+    assert owed == pytest.approx(np.array(project["debt_balance"]), rel=1e-9)
+    assert project["rate"] * owed == pytest.approx(np.array(project["interest"]), rel=1e-9)
+
+
+@each_project
+def test_return_and_worth_after_tax(project: dict[str, Any]) -> None:
+    """Of the rate SAM prints five digits: its solver stops at a worth that is not yet zero."""
+    flows = project["return_after_tax"]
+    rate = irr(flows)
+    assert rate == pytest.approx(project["irr_exact"], abs=5e-9)
+    assert rate == pytest.approx(project["irr_printed"], abs=3e-7)
+    assert abs(npv(rate, flows)) < 1e-6 * abs(npv(project["irr_printed"], flows))
+    assert npv(NOMINAL, flows) == pytest.approx(project["npv_after_tax"], rel=1e-12)
 
 
 def test_return_and_worth_of_the_pvwatts_project() -> None:
