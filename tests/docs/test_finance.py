@@ -11,8 +11,8 @@ import pytest
 from tests.docs.console import Page, steps_of
 from tests.support.factory import ROOT
 from wattmill.catalog.factory import parse_factory
-from wattmill.plan.studies.finance_report import FinanceReport
-from wattmill.plan.studies.finance_study import study
+from wattmill.plan.studies.finance.report import FinanceReport
+from wattmill.plan.studies.finance.study import study
 
 PAGE = Page(ROOT / "docs/finance.md")
 TODAY = date(2026, 11, 21)

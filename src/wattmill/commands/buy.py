@@ -18,14 +18,14 @@ def buy(
 
     one_thread()
     from wattmill.catalog.factory import load_factory
-    from wattmill.plan.studies.buy import study
-    from wattmill.plan.studies.buy_text import render
+    from wattmill.plan.studies.buy.study import study
+    from wattmill.plan.studies.buy.text import render
 
     report = study(load_factory(factory_path(factory)), date.today(), paths=paths, seed=seed)
     show(report, as_json, lambda: render(report, with_inputs=inputs))
     if html is not None:
         from wattmill.plan.pictures import write_page
-        from wattmill.plan.studies.buy_page import buy_page
+        from wattmill.plan.studies.buy.page import buy_page
 
         write_page(html, buy_page(report))
         say(f"{html} is written")

@@ -26,14 +26,14 @@ def decide(
 
     one_thread()
     from wattmill.catalog.factory import load_factory
-    from wattmill.plan.studies.decide import study
-    from wattmill.plan.studies.decide_text import render
+    from wattmill.plan.studies.decide.study import study
+    from wattmill.plan.studies.decide.text import render
 
     report = study(kind, load_factory(factory_path(factory)), date.today())
     show(report, as_json, lambda: render(report, with_inputs=inputs))
     if html is not None:
         from wattmill.plan.pictures import write_page
-        from wattmill.plan.studies.decide_page import decide_page
+        from wattmill.plan.studies.decide.page import decide_page
 
         write_page(html, decide_page(report))
         say(f"{html} is written")

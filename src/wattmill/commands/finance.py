@@ -32,15 +32,15 @@ def finance(
 
     one_thread()
     from wattmill.catalog.factory import load_factory
-    from wattmill.plan.studies.finance_study import study
-    from wattmill.plan.studies.finance_text import render
+    from wattmill.plan.studies.finance.study import study
+    from wattmill.plan.studies.finance.text import render
 
     loaded = load_factory(factory_path(factory))
     report = study(loaded, date.today(), paths=paths, seed=seed, with_sobol=sobol)
     show(report, as_json, lambda: render(report, with_inputs=inputs))
     if html is not None:
         from wattmill.plan.pictures import write_page
-        from wattmill.plan.studies.finance_page import finance_page
+        from wattmill.plan.studies.finance.page import finance_page
 
         write_page(html, finance_page(report))
         say(f"{html} is written")

@@ -45,16 +45,16 @@ def replace(
 
     one_thread()
     from wattmill.catalog.factory import load_factory
-    from wattmill.plan.studies.replace_options import ReplaceOptions
-    from wattmill.plan.studies.replace_study import study
-    from wattmill.plan.studies.replace_text import render
+    from wattmill.plan.studies.replace.options import ReplaceOptions
+    from wattmill.plan.studies.replace.study import study
+    from wattmill.plan.studies.replace.text import render
 
     options = ReplaceOptions(lower, lower_drift, install, install_cost, lasts)
     report = study(load_factory(factory_path(factory)), date.today(), options)
     show(report, as_json, lambda: render(report, with_inputs=inputs))
     if html is not None:
         from wattmill.plan.pictures import write_page
-        from wattmill.plan.studies.replace_page import replace_page
+        from wattmill.plan.studies.replace.page import replace_page
 
         write_page(html, replace_page(report))
         say(f"{html} is written")

@@ -36,9 +36,9 @@ def site(
     one_thread()
     from wattmill.catalog.factory import load_factory
     from wattmill.plan.fleet.records import Objective
-    from wattmill.plan.studies.site_mix import Limits
-    from wattmill.plan.studies.site_study import study
-    from wattmill.plan.studies.site_text import render
+    from wattmill.plan.studies.site.mix import Limits
+    from wattmill.plan.studies.site.study import study
+    from wattmill.plan.studies.site.text import render
 
     if mix is None and (capital is not None or racks is not None):
         raise UsageError("--capital and --racks bound a fleet", hint="add --mix margin")
@@ -50,7 +50,7 @@ def site(
     show(report, as_json, lambda: render(report, with_inputs=inputs))
     if html is not None:
         from wattmill.plan.pictures import write_page
-        from wattmill.plan.studies.site_page import site_page
+        from wattmill.plan.studies.site.page import site_page
 
         write_page(html, site_page(report))
         say(f"{html} is written")

@@ -3,9 +3,9 @@
 from functools import cache
 
 from tests.plan.studies.factories import PLAN, TODAY, factory
-from wattmill.plan.studies.site_mix import Limits
-from wattmill.plan.studies.site_report import SiteReport
-from wattmill.plan.studies.site_study import study
+from wattmill.plan.studies.site.mix import Limits
+from wattmill.plan.studies.site.report import SiteReport
+from wattmill.plan.studies.site.study import study
 
 HALL = """
 [site]

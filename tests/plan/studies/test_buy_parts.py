@@ -10,10 +10,10 @@ from tests.plan.studies.factories import TODAY
 from wattmill.finance import against_api
 from wattmill.finance.cashflow import monthly_rate, npv_paths
 from wattmill.finance.demand import served_at_peaks
-from wattmill.plan.studies.buy_case import Case, Option, run
-from wattmill.plan.studies.buy_inputs import buy_inputs
-from wattmill.plan.studies.buy_options import usd_per_mtok
-from wattmill.plan.studies.buy_parts import Rack, busy_served, present
+from wattmill.plan.studies.buy.case import Case, Option, run
+from wattmill.plan.studies.buy.inputs import buy_inputs
+from wattmill.plan.studies.buy.options import usd_per_mtok
+from wattmill.plan.studies.buy.parts import Rack, busy_served, present
 
 LEASE = """
 [[offer]]

@@ -12,14 +12,14 @@ from tests.plan.studies.factories import TODAY
 from wattmill.catalog.factory import Factory
 from wattmill.cli import app
 from wattmill.core.errors import CatalogError, PlanError
-from wattmill.plan.studies.buy import study
-from wattmill.plan.studies.buy_case import cheapest, present_costs
-from wattmill.plan.studies.buy_inputs import buy_inputs
-from wattmill.plan.studies.buy_knobs import TURNS, loaded
-from wattmill.plan.studies.buy_options import option_reports
-from wattmill.plan.studies.buy_page import buy_page
-from wattmill.plan.studies.buy_report import BuyReport
-from wattmill.plan.studies.buy_risk import simulate
+from wattmill.plan.studies.buy.case import cheapest, present_costs
+from wattmill.plan.studies.buy.inputs import buy_inputs
+from wattmill.plan.studies.buy.knobs import TURNS, loaded
+from wattmill.plan.studies.buy.options import option_reports
+from wattmill.plan.studies.buy.page import buy_page
+from wattmill.plan.studies.buy.report import BuyReport
+from wattmill.plan.studies.buy.risk import simulate
+from wattmill.plan.studies.buy.study import study
 
 RANDOM = "[finance.token_price]\nvolatility_frac_per_year = 0.4\n"
 RENT = '[[offer]]\nname = "rented"\nkind = "rent"\nhardware = "4x L40S"\nprecision = "fp8"\nusd_per_hour = 0.8\n'

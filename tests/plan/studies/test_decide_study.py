@@ -15,12 +15,12 @@ from wattmill.core.errors import PlanError, UsageError
 from wattmill.finance.cashflow import monthly_rate, npv
 from wattmill.finance.demand import served_at_peaks
 from wattmill.finance.savings import second_node_usd
-from wattmill.plan.studies.buy_inputs import terms_before_tax
-from wattmill.plan.studies.buy_reading import Reading
-from wattmill.plan.studies.decide import study
-from wattmill.plan.studies.decide_page import decide_page
-from wattmill.plan.studies.decide_report import ChangeReport
-from wattmill.plan.studies.decide_work import Work, work
+from wattmill.plan.studies.buy.inputs import terms_before_tax
+from wattmill.plan.studies.buy.reading import Reading
+from wattmill.plan.studies.decide.page import decide_page
+from wattmill.plan.studies.decide.report import ChangeReport
+from wattmill.plan.studies.decide.study import study
+from wattmill.plan.studies.decide.work import Work, work
 
 LITTLE = STEADY.replace("= 300", "= 6").replace("= 100", "= 2")
 """A machine that is idle nearly all the time."""

@@ -6,7 +6,7 @@ from tests.plan.studies.choices import BOX, choice, plain
 from tests.plan.studies.factories import LETS, TODAY, factory
 from wattmill.core.errors import PlanError
 from wattmill.physics.performance import Workload
-from wattmill.plan.studies.decide import study as decide
+from wattmill.plan.studies.decide.study import study as decide
 from wattmill.plan.studies.selling import workload
 from wattmill.plan.studies.sourced import Sources
 

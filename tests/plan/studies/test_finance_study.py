@@ -18,11 +18,11 @@ from wattmill.finance.path_figures import Yardsticks, figures
 from wattmill.finance.processes import paths
 from wattmill.finance.project import Project
 from wattmill.finance.statement import loan_schedules, statement
-from wattmill.plan.studies.finance_knobs import bars, owners_usd
-from wattmill.plan.studies.finance_page import finance_page
-from wattmill.plan.studies.finance_report import FinanceReport
-from wattmill.plan.studies.finance_study import study
-from wattmill.plan.studies.finance_text import render, sentences
+from wattmill.plan.studies.finance.knobs import bars, owners_usd
+from wattmill.plan.studies.finance.page import finance_page
+from wattmill.plan.studies.finance.report import FinanceReport
+from wattmill.plan.studies.finance.study import study
+from wattmill.plan.studies.finance.text import render, sentences
 from wattmill.plan.studies.inputs import study_inputs
 from wattmill.plan.studies.knobs import TURNS, knobs, turned
 

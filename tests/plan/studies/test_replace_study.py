@@ -12,13 +12,13 @@ from typer.testing import CliRunner
 from tests.plan.studies.factories import POOL, factory, pool
 from wattmill.cli import app
 from wattmill.core.errors import PlanError
-from wattmill.plan.studies import replace_words as say
-from wattmill.plan.studies.replace_machines import cards_per_machine
-from wattmill.plan.studies.replace_options import ReplaceOptions
-from wattmill.plan.studies.replace_page import replace_page
-from wattmill.plan.studies.replace_report import PoolReplacement, ReplaceReport
-from wattmill.plan.studies.replace_study import study
-from wattmill.plan.studies.replace_text import render
+from wattmill.plan.studies.replace import words as say
+from wattmill.plan.studies.replace.machines import cards_per_machine
+from wattmill.plan.studies.replace.options import ReplaceOptions
+from wattmill.plan.studies.replace.page import replace_page
+from wattmill.plan.studies.replace.report import PoolReplacement, ReplaceReport
+from wattmill.plan.studies.replace.study import study
+from wattmill.plan.studies.replace.text import render
 
 TODAY = date(2026, 11, 21)
 NO_TIER = ReplaceOptions(lower_frac=0.0)

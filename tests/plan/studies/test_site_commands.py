@@ -11,8 +11,8 @@ from tests.plan.studies.factories import PLAN, POOL
 from tests.plan.studies.halls import HALL, changed, hall, small
 from tests.plan.studies.halls import POOL as CARDS
 from wattmill.cli import app
-from wattmill.plan.studies.site_page import site_page
-from wattmill.plan.studies.site_tables import TABLES, sheets
+from wattmill.plan.studies.site.page import site_page
+from wattmill.plan.studies.site.tables import TABLES, sheets
 
 RUN = CliRunner()
 

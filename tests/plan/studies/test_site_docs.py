@@ -9,9 +9,9 @@ from tests.docs.console import COLUMNS, Page, Step, steps_of
 from tests.plan.studies.factories import TODAY
 from tests.support.factory import ROOT
 from wattmill.catalog.factory import parse_factory
-from wattmill.plan.studies.site_mix import Limits
-from wattmill.plan.studies.site_study import study
-from wattmill.plan.studies.site_text import render
+from wattmill.plan.studies.site.mix import Limits
+from wattmill.plan.studies.site.study import study
+from wattmill.plan.studies.site.text import render
 
 PAGE = Page(ROOT / "docs/site.md")
 FILE = next(block["body"] for block in PAGE.blocks() if block["file"])

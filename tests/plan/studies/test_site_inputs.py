@@ -7,7 +7,7 @@ import pytest
 
 from tests.plan.studies.halls import HALL, changed, hall, small
 from wattmill.catalog.factory import KEYS
-from wattmill.plan.studies.site_report import SiteReport
+from wattmill.plan.studies.site.report import SiteReport
 
 WORDS = {
     'region = "US-VA"': 'region = "US-TX"',

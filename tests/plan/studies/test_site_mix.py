@@ -7,8 +7,8 @@ import pytest
 from tests.plan.studies.factories import PLAN
 from tests.plan.studies.halls import POOL, seen
 from wattmill.core.errors import PlanError
-from wattmill.plan.studies.site_mix import Limits
-from wattmill.plan.studies.site_report import Fleet
+from wattmill.plan.studies.site.mix import Limits
+from wattmill.plan.studies.site.report import Fleet
 
 SITE = """
 [site]

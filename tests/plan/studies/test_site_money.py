@@ -6,7 +6,7 @@ import pytest
 
 from tests.plan.studies.factories import TODAY
 from tests.plan.studies.halls import HALL, POOL, changed, hall, seen, small
-from wattmill.plan.studies.site_solar import mean_day
+from wattmill.plan.studies.site.solar import mean_day
 
 # --- a place --------------------------------------------------------------------------------------
 

@@ -8,8 +8,8 @@ from tests.plan.studies.factories import PLAN, TODAY, factory
 from tests.plan.studies.factories import pool as small_pool
 from tests.plan.studies.halls import POOL, changed, hall, seen, small
 from wattmill.core.errors import CatalogError, PlanError
-from wattmill.plan.studies.site_report import SiteReport
-from wattmill.plan.studies.site_study import study
+from wattmill.plan.studies.site.report import SiteReport
+from wattmill.plan.studies.site.study import study
 
 # --- power and racks ------------------------------------------------------------------------------
 

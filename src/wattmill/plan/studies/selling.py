@@ -17,7 +17,7 @@ from wattmill.finance.assets import Contract, Load, Price, Sale
 from wattmill.finance.demand import served_at_peaks
 from wattmill.physics.performance import Workload
 from wattmill.plan.offers import best_offer
-from wattmill.plan.studies.buy_asked import lengths
+from wattmill.plan.studies.buy.asked import lengths
 from wattmill.plan.studies.machines import Machines, Selling
 from wattmill.plan.studies.sourced import Sources
 

@@ -17,13 +17,17 @@ from wattmill.catalog.factory.choices import CHANGE_KINDS
 from wattmill.core.records import METERS
 from wattmill.finance.statement import statement
 from wattmill.plan.report import plan_factory
-from wattmill.plan.studies import buy, decide, finance_study, replace_study, site_study
-from wattmill.plan.studies.buy_inputs import buy_inputs
-from wattmill.plan.studies.buy_options import option_reports
+from wattmill.plan.studies.buy import study as buy
+from wattmill.plan.studies.buy.inputs import buy_inputs
+from wattmill.plan.studies.buy.options import option_reports
+from wattmill.plan.studies.decide import study as decide
+from wattmill.plan.studies.finance import study as finance
 from wattmill.plan.studies.inputs import study_inputs
 from wattmill.plan.studies.lenders import lenders
-from wattmill.plan.studies.replace_options import ReplaceOptions
-from wattmill.plan.studies.site_mix import Limits
+from wattmill.plan.studies.replace import study as replace
+from wattmill.plan.studies.replace.options import ReplaceOptions
+from wattmill.plan.studies.site import study as site
+from wattmill.plan.studies.site.mix import Limits
 from wattmill.tariff.bands import band_at
 from wattmill.tariff.period import BillingPeriod, PlanVersion, Quantity, rate_period, spans
 from wattmill.tariff.tax import rule_of
@@ -121,12 +125,12 @@ TIMES_US = [
 STUDIES: dict[str, Callable[[Factory], Any]] = {
     "plan": lambda factory: plan_factory(factory, TODAY),
     "books": books,
-    "finance": lambda factory: finance_study.study(factory, TODAY),
+    "finance": lambda factory: finance.study(factory, TODAY),
     "buy": lambda factory: buy.study(factory, TODAY, paths=0),
     "options": options,
-    "replace": lambda factory: replace_study.study(factory, TODAY, ReplaceOptions(lower_frac=0)),
-    "site": lambda factory: site_study.study(factory, TODAY),
-    "fleet": lambda factory: site_study.study(factory, TODAY, mix=Limits("margin")),
+    "replace": lambda factory: replace.study(factory, TODAY, ReplaceOptions(lower_frac=0)),
+    "site": lambda factory: site.study(factory, TODAY),
+    "fleet": lambda factory: site.study(factory, TODAY, mix=Limits("margin")),
     "decide": decided,
     "bills": bills,
     "gateway": gateway,

@@ -1,0 +1,1 @@
+"""`wattmill decide`: is a change worth its effort."""

@@ -1,0 +1,1 @@
+"""`wattmill finance`: a factory as flows of money by month."""

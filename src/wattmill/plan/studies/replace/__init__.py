@@ -1,0 +1,1 @@
+"""`wattmill replace`: when to keep, redeploy, sell or swap."""

@@ -1,0 +1,1 @@
+"""`wattmill site`: a factory as power, racks, cooling, floor, money and a calendar."""
