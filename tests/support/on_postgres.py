@@ -46,5 +46,4 @@ def pytest_configure(config: pytest.Config) -> None:
     plugin = OnPostgres()
     patch = pytest.MonkeyPatch()
     patch.setattr(store, "database_url", plugin.database_url)
-    patch.setattr(store, "remember", lambda directory, url: None)
     config.pluginmanager.register(plugin)

@@ -32,6 +32,15 @@ def database_url(directory: Path, told: str | None = None) -> str | None:
     return None if found is None else _with_driver(found)
 
 
+def require_books(directory: Path, url: str | None = None) -> None:
+    """``LedgerError`` when a folder has no books: no file in it, no server that it remembers, and no ``url``."""
+    if url is None and not any((directory / name).exists() for name in (DATABASE, REMEMBERED)):
+        raise LedgerError(
+            f"there are no books in {directory}",
+            hint="start the factory once (wattmill up FACTORY.toml), or name the folder with --data",
+        )
+
+
 def open_database(directory: Path, url: str | None, *, write: bool) -> Engine:
     """The database at an address that ``database_url`` gave; ``LedgerError`` when its driver is missing."""
     if url is None:

@@ -18,7 +18,13 @@ from wattmill.core.errors import LedgerBusy, LedgerError
 from wattmill.ledger import chain, schema, tables
 from wattmill.ledger.accounts import AccountsState, Finished, decode_state, encode_state
 from wattmill.ledger.location import DATABASE as DATABASE
-from wattmill.ledger.location import DATABASE_URL, database_url, open_database, remember
+from wattmill.ledger.location import (
+    DATABASE_URL,
+    database_url,
+    open_database,
+    remember,
+    require_books,
+)
 from wattmill.ledger.locks import BUSY, BUSY_HINT, LOCK, take_lock
 from wattmill.ledger.retention.reading import first_retired
 from wattmill.ledger.rows import (
@@ -41,11 +47,8 @@ class Store:
     def __init__(self, directory: Path, *, write: bool, url: str | None = None) -> None:
         self.directory = directory
         self._url = database_url(directory, url)
-        if not write and self._url is None and not (directory / DATABASE).exists():
-            raise LedgerError(
-                f"there are no books in {directory}",
-                hint="start the factory once (wattmill up FACTORY.toml), or name the folder with --data",
-            )
+        if not write:
+            require_books(directory, self._url)
         self._engine = open_database(directory, self._url, write=write)
         self._lock = take_lock(directory / LOCK, BUSY, hint=BUSY_HINT) if write else None
         self._server_lock: Connection | None = None

@@ -75,9 +75,11 @@ def call(data: Path, operation: str, **arguments: Any) -> Any:
     answer = _call_running(data, operation, arguments)
     if answer is not None:
         return answer["result"]
+    from wattmill.ledger.location import require_books
     from wattmill.web.books import Books
 
-    _require_books(data, operation)
+    if operation != "load_factory":
+        require_books(data)
     books = Books(data)
     try:
         return msgspec.to_builtins(getattr(books, operation)(**arguments))
@@ -120,11 +122,3 @@ def _call_running(data: Path, operation: str, arguments: dict[str, Any]) -> dict
 def _error(answer: dict[str, Any]) -> WattmillError:
     kind = getattr(errors, answer.get("kind", ""), LedgerError)
     return kind(answer["message"], hint=answer.get("hint", ""), place=answer.get("place", ""))
-
-
-def _require_books(data: Path, operation: str) -> None:
-    if operation != "load_factory" and not (data / "ledger.db").exists():
-        raise LedgerError(
-            f"there are no books in {data}",
-            hint="start the factory once (wattmill up FACTORY.toml), or name the folder with --data",
-        )

@@ -2,9 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
+from tests.ledger.billing.test_commands import FACTORY, run
 from tests.ledger.billing.test_late import correct
 from tests.ledger.billing.world import GERMAN_VAT, World, flat
 from tests.support.postgres import postgres_server, postgres_url
+from wattmill.core.errors import LedgerError
+from wattmill.ledger.location import DATABASE_URL
+from wattmill.web.control import call
 
 __all__ = ["postgres_server", "postgres_url"]
 
@@ -32,3 +38,18 @@ def test_a_bill_from_its_draft_to_its_payment(tmp_path: Path, postgres_url: str)
         float(world.balances()["receivable:acme"]) * 10**12
     )
     world.store.close()
+
+
+def test_commands_find_the_books_while_nothing_runs(
+    tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told once where they are, the folder remembers; no file of SQLite stands in it."""
+    data, path = tmp_path / "books", tmp_path / "factory.toml"
+    path.write_text(FACTORY, encoding="utf-8")
+    monkeypatch.setenv(DATABASE_URL, postgres_url)
+    run(data, "reload", str(path))
+    monkeypatch.delenv(DATABASE_URL)
+    assert not (data / "ledger.db").exists()
+    assert [tenant["name"] for tenant in run(data, "tenants", "list")] == ["acme"]
+    with pytest.raises(LedgerError, match="there are no books in"):
+        call(tmp_path / "elsewhere", "catch_up")
