@@ -16,7 +16,7 @@ from wattmill.core.records import NO_USAGE
 from wattmill.core.roster import Model, Roster
 from wattmill.gateway.api import Ask, engine_body
 from wattmill.gateway.counting import count_prompt
-from wattmill.gateway.exchange import Exchange
+from wattmill.gateway.exchange import Client, Exchange
 from wattmill.gateway.links import Connect, EngineLinks
 from wattmill.gateway.tally import Tally
 from wattmill.ledger.book import Book, Held
@@ -126,7 +126,7 @@ class Driver:
 
     # --- events ------------------------------------------------------------------------------------------------------
 
-    def arrive(self, client: Any, key: str, ask: Ask) -> Exchange:
+    def arrive(self, client: Client, key: str, ask: Ask) -> Exchange:
         """A request with a valid key and a checked body."""
         now_s = self.now_s()
         request = next(self._numbers)

@@ -4,7 +4,8 @@ It turns what the engine sends into events and carries out what concerns this on
 the client before the hold is durable, nor its end before the settlement is.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 from msgspec import Struct
@@ -25,11 +26,7 @@ from wattmill.gateway.api import Ask
 from wattmill.gateway.links import Link
 from wattmill.gateway.streams import NoStream, SseRelay
 from wattmill.gateway.usage import UsageMismatch, output_of_answer, usage_of_answer
-from wattmill.policy.events import EngineFailed, EngineRefused, Finished, Streaming
-
-if TYPE_CHECKING:
-    from wattmill.gateway.driver import Driver
-    from wattmill.gateway.server import ClientConnection
+from wattmill.policy.events import EngineFailed, EngineRefused, Event, Finished, Streaming
 
 MAX_ANSWER_BYTES = 64 * 2**20
 MAX_QUOTED = 300
@@ -37,11 +34,37 @@ BYTES_PER_TOKEN_AT_MOST = 8
 """To estimate a prompt that nobody counted, on the tenant's side: real text has about four bytes a token."""
 
 
+class Client(Protocol):
+    """Who asked, on the other end of a connection."""
+
+    exchange: "Exchange | None"
+    is_gone: bool
+    took_all: bool
+
+    @property
+    def unsent_bytes(self) -> int: ...
+
+    def write(self, data: bytes) -> None: ...
+    def end_exchange(self, exchange: "Exchange", *, close: bool = False) -> None: ...
+
+
+class Driver(Protocol):
+    """Who decides about a request, and carries it out."""
+
+    swept_at_s: float
+    now_s: Callable[[], float]
+
+    def emit(self, event: Event) -> None: ...
+    def when_durable(self, place: int, callback: Callable[[], None]) -> None: ...
+    def stop_engine(self, exchange: "Exchange") -> None: ...
+    def release(self, exchange: "Exchange") -> None: ...
+
+
 class Exchange(Struct, eq=False):
     """A request in flight."""
 
-    driver: "Driver"
-    client: "ClientConnection"
+    driver: Driver
+    client: Client
     request: int
     ask: Ask
     started_at_s: float

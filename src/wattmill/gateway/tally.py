@@ -4,7 +4,6 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator
 from operator import add
-from typing import TYPE_CHECKING
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -16,9 +15,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from wattmill.core.records import METERS, Usage
-
-if TYPE_CHECKING:
-    from wattmill.gateway.exchange import Exchange
+from wattmill.gateway.exchange import Exchange
 
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 
@@ -60,7 +57,7 @@ class Tally:
         self._models: dict[str, _Served] = defaultdict(_Served)
         self._tokens: dict[str, list[int]] = defaultdict(lambda: [0] * len(METERS))
 
-    def ended(self, exchange: "Exchange", outcome: str, now_s: float) -> None:
+    def ended(self, exchange: Exchange, outcome: str, now_s: float) -> None:
         """A request left the gateway. The model is the client's word: only known ones become labels."""
         if not exchange.pool:
             self._models[""].outcomes[outcome] += 1
