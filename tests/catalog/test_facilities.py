@@ -114,3 +114,28 @@ def test_unknown_names_get_the_nearest(ask, name: str, hint: str) -> None:  # ty
     with pytest.raises(CatalogError) as caught:
         ask(name)
     assert hint in caught.value.hint
+
+
+def test_generators_are_those_of_the_newest_outlook() -> None:
+    """Rows of EIA's AEO2026, table 3: USD of 2025 per kW, per kW and year, per MWh, Btu/kWh."""
+    printed = {
+        "gas-turbine-aero": (2275, 9.99, 5.97, 9447),
+        "gas-combined-cycle": (1086, 16.23, 3.49, 6226),
+        "fuel-cell": (8287, 37.77, 0.72, 6469),
+        "solar-pv": (1484, 23.60, 0, None),
+    }
+    for name, figures in printed.items():
+        row = generator(name)
+        found = (
+            row.capital_usd_per_kw, row.fixed_usd_per_kw_year,
+            row.variable_usd_per_mwh, row.heat_rate_btu_per_kwh,
+        )  # fmt: skip
+        assert found == figures, name
+    battery = storage("battery-4h")
+    assert battery.capital_usd_per_kwh == 1521 / 4
+    assert battery.fixed_usd_per_kwh_year == pytest.approx(41.84 / 4)
+
+
+def test_what_could_not_be_seen_again_is_low() -> None:
+    assert generator("gas-engine").confidence == "low"
+    assert generator("gas-combined-cycle").confidence == "medium"

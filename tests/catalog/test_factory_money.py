@@ -211,6 +211,8 @@ BROKEN = [
     ("months = [18, 24, 40]", "months = [24, 18, 40]", "rising", "[6, 9, 18]"),
     ("months = [18, 24, 40]", "months = [18, 24]", "rising", "[6, 9, 18]"),
     ("months = [18, 24, 40]", "months = true", "rising", "[6, 9, 18]"),
+    ("months = [18, 24, 40]", "months = [nan, 24, 40]", "rising", "[6, 9, 18]"),
+    ("months = [18, 24, 40]", "months = [18, 24, inf]", "rising", "[6, 9, 18]"),
     ('after = ["transformer"]', 'after = ["transfomer"]', "not in this file", "transformer"),
     ('after = ["transformer"]', 'after = ["hall"]', "waits for itself", "after"),
     ("done_frac = 0.9", "done_frac = 0", "more than 0", "done_frac"),
@@ -247,6 +249,11 @@ BROKEN = [
     ('model = "llama-3.2-3b"\n', "", "change 1 has no model", "model"),
     ("repeat_months = 12", "repeat_usd = 12", "needs repeat_months", "12"),
 ]
+
+
+def test_a_limit_itself_is_within_it() -> None:
+    least = WHOLE.replace("price_frac_per_year = -0.3", "price_frac_per_year = -0.99")
+    assert parse_factory(least, "f.toml").finance.price_frac_per_year == -0.99
 
 
 @pytest.mark.parametrize(("old", "new", "message", "hint"), BROKEN)

@@ -176,3 +176,13 @@ def test_a_broken_quote_says_where(
     assert caught.value.place == f"{path}:{line}"
     assert message in caught.value.message
     assert hint in caught.value.hint
+
+
+def test_colocation_follows_from_the_growth_that_cbre_states() -> None:
+    """18.6 % in 2023, 12.6 % in 2024, 2.5 % in half a year, 6.5 % in 2025."""
+    by_month = {quote.as_of: quote.value for quote in quotes("US", "colo_usd_per_kw_month")}
+    seen = by_month["2024-12"]
+    assert by_month["2023-12"] == pytest.approx(seen / 1.126, abs=0.1)
+    assert by_month["2022-12"] == pytest.approx(seen / 1.126 / 1.186, abs=0.1)
+    assert by_month["2025-06"] == pytest.approx(seen * 1.025, abs=0.1)
+    assert by_month["2025-12"] == pytest.approx(seen * 1.065, abs=0.1)

@@ -4,9 +4,15 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
 import typer
+from typer.testing import CliRunner
 
+from tests.support.factory import EXAMPLE
 from wattmill import cli
+from wattmill.catalog.factory import parse_factory
+from wattmill.commands import running
+from wattmill.commands.table import NAMES, SECTIONS
 
 LIGHT = ("wattmill.commands", "wattmill.core", "wattmill.cli", "wattmill.start")
 HEAVY = ("numpy", "sqlalchemy", "msgspec", "rich.table", "asyncio", "httptools")
@@ -32,12 +38,24 @@ def test_no_command_loads_what_it_needs_before_it_runs() -> None:
         assert not set(HEAVY) & set(names)
 
 
-def test_help_begins_with_what_runs_the_factory_and_ends_with_the_groups() -> None:
-    root: Any = typer.main.get_command(cli.app)
-    commands = list(root.commands)
-    plain = len(commands) - len(cli.GROUPS)
-    assert commands[:2] == ["init", "up"]
-    assert commands[plain:] == list(cli.GROUPS)
+ROOT: Any = typer.main.get_command(cli.app)
+GROUPS = [name for name, one in ROOT.commands.items() if hasattr(one, "commands")]
+
+
+def test_help_lists_every_command_once_under_what_it_is_for() -> None:
+    shown = CliRunner(env={"COLUMNS": "80"}).invoke(cli.app, ["--help"]).stdout
+    heads = [line.removesuffix(":") for line in shown.splitlines() if line.endswith(":")]
+    assert heads == ["Options", *SECTIONS]
+    listed = [line.split()[0] for line in shown.splitlines() if line[2:3].islower()]
+    assert [name for name in listed if name in NAMES] == list(NAMES)
+    assert set(ROOT.commands) == set(NAMES)
+
+
+@pytest.mark.parametrize("group", ["", *GROUPS])
+def test_summaries_in_a_list_of_commands_are_whole(group: str) -> None:
+    words = [*group.split(), "--help"]
+    shown = CliRunner(env={"COLUMNS": "80"}).invoke(cli.app, words).stdout.partition("--help")[2]
+    assert shown and "..." not in shown
 
 
 def test_every_group_and_command_says_what_it_is_for() -> None:
@@ -47,3 +65,16 @@ def test_every_group_and_command_says_what_it_is_for() -> None:
             walk(one, f"{path} {name}")
 
     walk(typer.main.get_command(cli.app), "wattmill")
+
+
+@pytest.mark.parametrize("words", ["plan --context 0", "fit llama-3.1-8b --context -1"])
+def test_a_context_of_no_tokens_is_refused(words: str) -> None:
+    assert CliRunner().invoke(cli.app, words.split()).exit_code == 2
+
+
+@pytest.mark.parametrize(("tenants", "said"), [(1, "one tenant"), (2, "two"), (5, "three tenants")])
+def test_the_greeting_counts_the_tenants_that_a_demo_asks_for(tenants: int, said: str) -> None:
+    given = EXAMPLE[: EXAMPLE.index("[[tenant]]")] + "".join(
+        f'[[tenant]]\nname = "t{n}"\nrate_plan = "standard"\n' for n in range(tenants)
+    )
+    assert said in running._tenants(parse_factory(given, "factory.toml"))

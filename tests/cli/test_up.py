@@ -39,6 +39,7 @@ def assert_refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
     assert done.stdout == ""
     assert "error: " in done.stderr and "\nhint: " in done.stderr
     assert "Traceback" not in done.stderr
+    assert done.stderr.count("error: ") == 1, done.stderr
     for word in words:
         assert word in done.stderr
 
@@ -91,12 +92,18 @@ def test_a_model_file_that_is_not_there(place: Path) -> None:
 def test_a_model_file_that_is_none(place: Path, content: bytes) -> None:
     (place / "model.gguf").write_bytes(content)
     edit(place, 'path = "demo"', 'path = "model.gguf"')
-    assert_refused(up(place, "factory.toml"), "engine here", "engine-here.log")
+    message = "engine here did not start: model.gguf: llama.cpp cannot serve it"
+    assert_refused(up(place, "factory.toml"), message, "engine-here.log")
 
 
 def test_a_data_folder_that_cannot_be_made(place: Path) -> None:
     (place / "data").write_text("a file, no folder")
     assert_refused(up(place, "factory.toml"), "data")
+
+
+def test_a_data_folder_whose_path_is_too_long_for_sockets(place: Path) -> None:
+    words = ("factory.toml", "--data", "deep/" * 20)
+    assert_refused(command("up", *words, folder=place), "deep/deep", "sockets")
 
 
 def test_books_that_are_no_database(place: Path) -> None:

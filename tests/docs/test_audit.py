@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+from collections import Counter
 from functools import cache
 
 import pytest
@@ -12,6 +13,7 @@ from tests.docs.console import Page, steps_of
 from tests.support.factory import ROOT
 from wattmill import cli
 from wattmill.plan.audit import Finding, audit
+from wattmill.plan.audit.findings import VERDICTS
 
 PAGE = Page(ROOT / "docs/audit.md")
 REFUTATIONS = re.findall(
@@ -24,6 +26,13 @@ REFUTATIONS = re.findall(
 @cache
 def findings() -> dict[str, Finding]:
     return {found.id: found for found in audit(ROOT / "examples/audit").findings}
+
+
+def test_the_page_and_the_start_page_count_them() -> None:
+    counts = Counter(found.verdict for found in findings().values())
+    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS)
+    assert f"{counts.total()} claims: {told}; all as expected" in PAGE.text
+    assert f"[{counts.total()} of them](docs/audit.md)" in (ROOT / "README.md").read_text("utf-8")
 
 
 def test_twenty_are_shown_and_numbered() -> None:

@@ -121,9 +121,15 @@ def _running(rows: Rows, project: Project, prices: Prices, t: int) -> None:
             usd = usd * _usd(one, prices, t) + cost.revenue_frac * rows["revenue"][t]
             opex += usd
             untaxed += 0.0 if cost.with_vat else usd
-    leased = sum(payments[t] for payments in project.leases.values() if t < len(payments))
+    leased = 0.0
+    for lease in project.leases:
+        age = t - lease.start_month
+        leased += lease.usd_per_month if 0 <= age < lease.months else 0.0
+        leased += lease.fee_usd if age == 0 else 0.0
+        leased += lease.buyout_usd if age == lease.months else 0.0
+        rows["deposits"][t] += lease.deposit_usd if 0 <= age < lease.months else 0.0
     rows["opex"][t] = opex + leased
-    rows["opex_with_vat"][t] = opex - untaxed
+    rows["opex_with_vat"][t] = opex + leased - untaxed
 
 
 def _cash(rows: Rows, project: Project) -> None:
@@ -132,7 +138,7 @@ def _cash(rows: Rows, project: Project) -> None:
     for t in range(months + 1):
         final = project.sells_at_end and t == months
         days = rows["revenue"][t] * project.receivable_days - rows["opex"][t] * project.payable_days
-        now = 0.0 if final else days / (365 / 12)
+        now = 0.0 if final else days / (365 / 12) + rows["deposits"][t]
         cash = rows["revenue"][t] - rows["opex"][t] - (now - owed) - rows["tax"][t]
         owed = now
         if project.vat is not None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from wattmill.finance.assets import Asset, Contract, Cost, Load, Power, Price, Sale, Vat
 from wattmill.finance.debt import LoanTerms
+from wattmill.finance.leasing import Lease
 from wattmill.finance.project import Project
 from wattmill.finance.tax import TaxTerms
 
@@ -99,7 +100,13 @@ def projects(draw: st.DrawFn, lends: bool = True) -> Project:
     loans = (
         LoanTerms("senior", draw(st.floats(1, 1e6)), 0.12, draw(st.integers(1, 60)), fee_frac=0.02),
         LoanTerms(
-            "second", 5e4, 0.18, 24, sweep_frac=draw(SHARE), draw_months=draw(st.integers(0, 2))
+            "second",
+            5e4,
+            0.18,
+            24,
+            sweep_frac=draw(SHARE),
+            draw_months=draw(st.integers(0, 2)),
+            reserve_months=draw(st.integers(0, 30)),
         ),
     )
     return Project(
@@ -123,7 +130,17 @@ def projects(draw: st.DrawFn, lends: bool = True) -> Project:
             )
         ),
         colo=draw(st.none() | PRICE),
-        leases={"desk": (100.0,) * 12},
+        leases=(
+            Lease(
+                "desk",
+                100.0,
+                12,
+                deposit_usd=draw(st.floats(0, 1e3)),
+                buyout_usd=draw(st.floats(0, 1e3)),
+                fee_usd=7.0,
+                start_month=draw(st.integers(0, 40)),
+            ),
+        ),
         receivable_days=draw(st.floats(-60, 60)),
         payable_days=draw(st.floats(0, 60)),
         vat=draw(st.none() | st.builds(Vat, SHARE, SHARE, st.integers(0, 50))),

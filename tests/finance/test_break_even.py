@@ -4,38 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from tests.finance.projects import prices_for, server
+from tests.finance.projects import server
 from wattmill.core.errors import PlanError
 from wattmill.finance.assets import Power, Price, Sale
 from wattmill.finance.break_even import (
     Crossover,
     break_even_price,
-    break_even_utilisation,
     crossover,
     level,
-    price_factor,
-    switch_off_months,
 )
 from wattmill.finance.cashflow import npv_paths
 from wattmill.finance.project import Project
 from wattmill.finance.statement import statement
 from wattmill.finance.tax import TaxTerms
-
-USD = st.floats(0, 1e6)
-
-
-@given(USD, st.floats(1, 1e6), USD)
-def test_at_break_even_fixed_costs_are_just_covered(
-    fixed: float, revenue: float, variable: float
-) -> None:
-    load = break_even_utilisation(fixed, revenue, variable)
-    if load is None:
-        assert revenue <= variable, "every unit sold loses money"
-    else:
-        assert load * (revenue - variable) == pytest.approx(fixed, abs=1e-6)
 
 
 def _rented(usd: float, tax: bool = False) -> Project:
@@ -56,15 +38,6 @@ def test_at_the_break_even_rent_the_project_is_worth_nothing() -> None:
         Project(months=36, assets=(level_rent,), power=Power(Price(0.1)))
     ).project_flow_usd
     assert npv_paths(0.01, flow) == pytest.approx(0, abs=1e-6)
-
-
-def test_by_so_much_rent_may_fall_on_every_path() -> None:
-    prices = prices_for(36, 5)
-    s = statement(_rented(8.0), prices)
-    factors = price_factor(0.01, s.project_flow_usd, s.revenue_usd)
-    for i, factor in enumerate(factors):
-        again = statement(_rented(8.0 * factor), {"rent": prices["rent"][i]})
-        assert npv_paths(0.01, again.project_flow_usd) == pytest.approx(0, abs=1e-5)
 
 
 def test_with_tax_the_rent_is_searched_for() -> None:
@@ -96,16 +69,10 @@ def test_a_level_at_an_end_and_an_empty_range() -> None:
 def test_switching_off_for_once_and_for_good(revenue: list[float], found: Crossover) -> None:
     opex = np.array([0.0, 2, 2, 2, 2])
     assert crossover(np.array(revenue, dtype=float), opex) == found
-    months = switch_off_months(np.array([revenue], dtype=float), opex)
-    assert months == [np.inf if found.for_good_month is None else found.for_good_month]
 
 
 def test_what_sells_nothing_has_no_break_even() -> None:
     with pytest.raises(PlanError, match="nothing is sold"):
         break_even_price(0.0, np.ones(2), np.zeros(2))
-    with pytest.raises(PlanError, match="no revenue"):
-        price_factor(0.0, np.ones(2), np.zeros(2))
-    with pytest.raises(PlanError, match="fixed cost"):
-        break_even_utilisation(-1.0, 2.0, 1.0)
     with pytest.raises(PlanError, match="one path"):
         crossover(np.ones((2, 3)), np.ones(3))

@@ -184,8 +184,9 @@ def test_a_sweep_ends_a_loan_sooner_and_lowers_interest(
     assert loan.principal_usd.sum() == pytest.approx(plain.principal_usd.sum())
     assert (loan.balance_usd <= plain.balance_usd * (1 + 1e-9) + 1e-9).all()
     assert loan.interest_usd.sum() <= plain.interest_usd.sum() * (1 + 1e-9)
-    swept = loan.service_usd > plain.service_usd * (1 + 1e-9) + 1e-9
-    spent = loan.service_usd <= np.maximum(cfads, plain.service_usd) * (1 + 1e-9) + 1e-9
+    swept = loan.early_usd > 1e-9 * plain.service_usd.max()
+    spent = loan.paid_usd <= np.maximum(cfads, plain.service_usd) * (1 + 1e-9) + 1e-9
+    assert (loan.service_usd <= plain.service_usd * (1 + 1e-9) + 1e-9).all()
     assert spent[: terms.maturity_month].all() and (cover > 1 or not swept[:-1].any())
 
 
@@ -214,6 +215,8 @@ def test_prepaying_keeps_the_term_or_the_payment() -> None:
     half = float(plain.balance_usd[12]) / 2
     term = debt.prepay(plain, 12, half)
     assert term.service_usd[13:] == pytest.approx(plain.service_usd[13:] / 2)
+    assert term.service_usd[12] == pytest.approx(plain.service_usd[12]), "prepaid, not due"
+    assert term.paid_usd[12] == pytest.approx(plain.service_usd[12] + half)
     payment = debt.prepay(plain, 12, half, "payment")
     assert payment.service_usd[13:18] == pytest.approx(plain.service_usd[13:18])
     assert payment.balance_usd[19] == 0 < term.balance_usd[19]
@@ -225,6 +228,15 @@ def test_a_fee_makes_a_loan_dearer_than_its_rate() -> None:
     assert free == pytest.approx(1.01**12 - 1)
     dear = debt.schedule(LoanTerms("l", 1000.0, 0.12, 24, fee_frac=0.03))
     assert debt.all_in_rate_frac_per_year(dear) > free + 0.02
+
+
+def test_a_loan_that_is_repaid_before_its_end_costs_its_rate_and_the_fee_over_less_time() -> None:
+    free, dear = LoanTerms("l", 1000.0, 0.12, 48), LoanTerms("l", 1000.0, 0.12, 48, fee_frac=0.03)
+    cut = debt.schedule(free, falling(24))
+    assert cut.balance_usd[-1] > 0
+    assert debt.all_in_rate_frac_per_year(cut) == pytest.approx(1.01**12 - 1)
+    sooner = debt.all_in_rate_frac_per_year(debt.schedule(dear, falling(24)))
+    assert sooner > debt.all_in_rate_frac_per_year(debt.schedule(dear))
 
 
 def test_sculpting_that_needs_a_rising_balance_says_how_long_to_wait() -> None:

@@ -15,7 +15,7 @@ PEAKS = st.floats(1, 12)
 
 
 def test_growth_compounds_by_the_year() -> None:
-    assert demand.growth(24, -0.27)[[0, 12, 24]] == pytest.approx([1, 0.73, 0.73**2])
+    assert demand.growth_factors(24, -0.27)[[0, 12, 24]] == pytest.approx([1, 0.73, 0.73**2])
 
 
 def test_a_ramp_is_a_straight_line_after_the_start() -> None:
@@ -42,13 +42,6 @@ def test_a_fall_in_price_earns_more_only_if_demand_is_elastic(
 def test_elasticity_is_found_again(price: float, elasticity: float) -> None:
     volume = demand.volume_factor(price, elasticity)
     assert demand.implied_elasticity(price, volume) == pytest.approx(elasticity, abs=1e-9)
-
-
-@given(st.lists(AMOUNT, min_size=1, max_size=9), AMOUNT)
-def test_what_is_asked_is_served_or_turned_away(asked: list[float], capacity: float) -> None:
-    sold, turned_away = demand.served(np.array(asked), capacity)
-    assert sold + turned_away == pytest.approx(asked)
-    assert (sold <= capacity).all() and (turned_away >= 0).all()
 
 
 def test_peaks_by_hand() -> None:
@@ -85,7 +78,7 @@ def test_arrays_are_answered_as_their_numbers() -> None:
 @pytest.mark.parametrize(
     "impossible",
     [
-        lambda: demand.growth(1, -1.0),
+        lambda: demand.growth_factors(1, -1.0),
         lambda: demand.ramp(1, -1),
         lambda: demand.ramp(1, 1, 1.5),
         lambda: demand.contracted_frac(1, 1.1, 0, None),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -73,6 +75,37 @@ def test_the_reserve_is_full_until_service_ends() -> None:
         )
     assert case.waterfall.reserve_usd[48] == 0
     assert case.waterfall.senior_balance_usd[48] == 0
+
+
+def _with_reserve(terms: LoanTerms, sweep: float = 0.0) -> SpvCase:
+    rules = Rules(reserve_months=3, sweep_frac=sweep)
+    return run_spv(Spv("x", terms, None, rules), CAPEX, RECEIPTS, OPEX)
+
+
+def test_the_reserve_waits_while_the_loan_is_drawn() -> None:
+    case = _with_reserve(LoanTerms("s", 4e5, 0.10, 24, draw_months=6))
+    first = case.senior.service_usd[6:9].sum()
+    assert case.waterfall.reserve_usd[:6] == pytest.approx(np.full(6, first))
+    assert case.uses_usd[0] == pytest.approx(1e6 + first)
+
+
+def test_the_reserve_is_given_back_when_the_sweep_has_repaid_the_loan() -> None:
+    flow = _with_reserve(LoanTerms("s", 4e5, 0.10, 48), sweep=1.0).waterfall
+    repaid = int(np.flatnonzero(flow.senior_balance_usd > 0)[-1]) + 1
+    assert repaid < 20
+    assert flow.reserve_usd[repaid - 1] > 0 and not flow.reserve_usd[repaid + 1 :].any()
+
+
+def test_the_reserve_does_not_save_up_for_a_lump() -> None:
+    flow = _with_reserve(LoanTerms("s", 4e5, 0.12, 24, "interest_only")).waterfall
+    assert flow.reserve_usd[:21] == pytest.approx(np.full(21, 12_000.0))
+    assert (flow.distributions_usd[1:24] > 0).all()
+
+
+@pytest.mark.parametrize("own", [{"sweep_frac": 0.5}, {"reserve_months": 3}])
+def test_a_loan_in_a_company_has_no_sweep_or_reserve_of_its_own(own: dict[str, Any]) -> None:
+    with pytest.raises(PlanError, match="by its rules"):
+        run_spv(Spv("x", LoanTerms("s", 4e5, 0.1, 24, **own)), CAPEX, RECEIPTS, OPEX)
 
 
 def test_paths_share_the_lenders_case() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,6 +18,8 @@ from wattmill.finance import assets
 from wattmill.finance.assets import Contract, Cost, Load, Power, Price, Sale, Vat
 from wattmill.finance.cashflow import irr, npv_paths
 from wattmill.finance.debt import LoanTerms
+from wattmill.finance.leasing import Lease
+from wattmill.finance.path_figures import cover
 from wattmill.finance.project import Project
 from wattmill.finance.statement import Statement, loan_schedules, statement
 from wattmill.finance.tax import TaxTerms
@@ -171,10 +175,19 @@ def _zero(usd: Array, s: Statement) -> bool:
     return bool(np.abs(usd).max() <= 1e-9 * scale * s.months)
 
 
+def _grown(stock: Array) -> Array:
+    return np.diff(stock, axis=-1, prepend=0.0)
+
+
 @given(projects())
 def test_sources_are_uses(project: Project) -> None:
+    """Customers, buyers of machines, lenders and VAT taken in pay for everything else, the owner too."""
     for s in _both(project):
-        assert _zero(s.sources_usd - s.uses_usd, s)
+        sources = s.revenue_usd + s.resale_usd + s.draw_usd + _grown(s.vat_owed_usd)
+        lenders = s.interest_usd + s.principal_usd + s.payoff_usd + s.fee_usd
+        kept = _grown(s.working_capital_usd) + _grown(s.reserve_usd)
+        uses = s.opex_usd + s.capex_usd + s.tax_usd + lenders + kept + s.equity_flow_usd
+        assert _zero(sources - uses, s)
 
 
 @given(projects())
@@ -191,6 +204,7 @@ def test_what_is_owned_is_owed_or_earned(project: Project) -> None:
     """The balance sheet: assets - debts = profits kept, when all cash goes to the owner."""
     for s in _both(project):
         owned = s.book_value_usd + s.working_capital_usd - s.vat_owed_usd - s.balance_usd
+        owned = owned + s.reserve_usd
         kept = np.cumsum(s.net_income_usd - s.equity_flow_usd, axis=-1)
         assert _zero(owned - kept, s)
 
@@ -210,8 +224,9 @@ def test_two_values_of_what_is_owned(project: Project) -> None:
 def test_equity_gets_what_lenders_leave(project: Project) -> None:
     for s in _both(project):
         loans = sum((loan.flow_usd for loan in s.loans.values()), np.zeros(s.months + 1))
-        rest = s.equity_flow_usd - s.project_flow_usd - s.tax_shield_usd - loans + s.payoff_usd
-        assert _zero(rest, s)
+        shield = s.unlevered_tax_usd - s.tax_usd
+        rest = s.equity_flow_usd - s.project_flow_usd - shield - loans + s.payoff_usd
+        assert _zero(rest + s.reserved_usd, s)
         assert _zero(s.cash_usd - project.cash_usd - np.cumsum(s.equity_flow_usd, axis=-1), s)
 
 
@@ -219,7 +234,7 @@ def test_equity_gets_what_lenders_leave(project: Project) -> None:
 def test_without_debt_equity_is_the_project(project: Project) -> None:
     for s in _both(project):
         assert _zero(s.equity_flow_usd - s.project_flow_usd, s)
-        assert _zero(s.tax_shield_usd, s)
+        assert _zero(s.unlevered_tax_usd - s.tax_usd, s)
 
 
 @given(projects())
@@ -329,10 +344,91 @@ def test_a_cash_sweep_follows_each_path() -> None:
     assert s.balance_usd[best, 12] < s.balance_usd[worst, 12]
 
 
-def test_a_sculpted_loan_cannot_be_swept_on_random_prices() -> None:
+def test_a_sculpted_loan_is_swept_on_each_path_beside_what_its_contract_asks_for() -> None:
     project = replace(_rented(), loans=(replace(SIZED, sweep_frac=0.5),))
-    with pytest.raises(PlanError, match="sculpted and swept"):
-        statement(project, prices_for(36))
+    plain, s = statement(_rented()), statement(project, prices_for(36))
+    assert s.balance_usd.shape == (3, 37)
+    assert (s.balance_usd <= plain.balance_usd + 1e-6).all()
+    assert s.draw_usd == pytest.approx(plain.draw_usd), "it is sized before it is swept"
+
+
+def test_what_is_swept_is_no_debt_service() -> None:
+    """All cash goes to the bank, and still service is covered as it would be without the sweep."""
+    plain = replace(_rented(), tax=None, loans=(LoanTerms("bank", 100_000.0, 0.12, 36),))
+    swept = replace(plain, loans=(replace(plain.loans[0], sweep_frac=1.0),))
+    covered, s = cover(statement(plain), 1), statement(swept)
+    repaid = int(np.flatnonzero(s.balance_usd > 0)[-1]) + 1
+    assert s.equity_flow_usd[1:repaid] == pytest.approx(np.zeros(repaid - 1), abs=1e-6)
+    assert cover(s, 1)[1:repaid] == pytest.approx(covered[1:repaid])
+
+
+def test_a_sweep_follows_what_a_turned_project_earns() -> None:
+    project = replace(_rented(), loans=(LoanTerms("bank", 100_000.0, 0.12, 36, sweep_frac=1.0),))
+    contracts = loan_schedules(project)
+    poorer = replace(project, costs=(Cost("staff", 4000.0),))
+    assert (
+        statement(poorer, None, contracts).balance_usd[6]
+        > statement(project, None, contracts).balance_usd[6]
+    )
+
+
+# --- reserve --------------------------------------------------------------------------------------
+
+
+def _reserved(**terms: Any) -> tuple[Statement, Statement]:
+    """The same project with a reserve and without."""
+    fields: dict[str, Any] = {"principal_usd": 100_000.0, "rate_frac_per_year": 0.12, "months": 24}
+    loan = LoanTerms("bank", **{**fields, **terms}, reserve_months=3)
+    project = replace(_rented(), loans=(loan,))
+    without = replace(project, loans=(replace(loan, reserve_months=0),))
+    return statement(project), statement(without)
+
+
+def test_a_reserve_is_filled_at_close_and_comes_back_with_the_last_payments() -> None:
+    s, without = _reserved()
+    each = s.service_usd[1]
+    assert s.reserve_usd[:22] == pytest.approx(np.full(22, 3 * each))
+    assert s.reserve_usd[22:26] == pytest.approx([2 * each, each, 0, 0], abs=1e-6)
+    less = without.equity_flow_usd - s.equity_flow_usd
+    assert less[0] == pytest.approx(3 * each)
+    assert less.sum() == pytest.approx(0, abs=1e-6), "it earns nothing and costs nothing but time"
+    assert s.cfads_usd == pytest.approx(without.cfads_usd)
+
+
+def test_a_reserve_waits_for_the_draws_and_holds_no_balloon() -> None:
+    s, _ = _reserved(start_month=2, draw_months=3)
+    assert s.reserve_usd[:2].tolist() == [0, 0]
+    assert s.reserve_usd[2:5] == pytest.approx(np.full(3, 3 * s.service_usd[5]))
+    s, _ = _reserved(kind="interest_only")
+    assert s.reserve_usd[:22] == pytest.approx(np.full(22, 3 * 1000.0))
+    s, _ = _reserved(kind="bullet")
+    assert not s.reserve_usd.any()
+
+
+def test_a_reserve_of_a_loan_that_outlives_the_study_stays_until_the_end() -> None:
+    s, _ = _reserved(months=60)
+    assert s.reserve_usd[:36] == pytest.approx(np.full(36, 3 * s.service_usd[1]))
+    assert s.reserve_usd[36] == 0 and s.payoff_usd[36] > 0
+
+
+def test_a_reserve_of_less_than_no_month_is_refused() -> None:
+    with pytest.raises(PlanError, match="reserve of -1 months"):
+        statement(replace(_rented(), loans=(LoanTerms("bank", 1.0, 0.1, 12, reserve_months=-1),)))
+
+
+# --- leases ---------------------------------------------------------------------------------------
+
+
+def test_a_deposit_is_cash_but_no_cost_and_rent_has_vat() -> None:
+    lease = Lease("desk", 1000.0, 3, deposit_usd=500.0, in_advance=False, start_month=1)
+    project = Project(
+        months=6, assets=(server(),), leases=(lease,), vat=Vat(0.0, 0.2, 1), tax=TaxTerms(0.25)
+    )
+    s = statement(project)
+    assert s.opex_usd.tolist() == [0, 0, 1000, 1000, 1000, 0, 0]
+    assert s.working_capital_usd.tolist() == [0, 500, 500, 500, 0, 0, 0]
+    assert s.vat_owed_usd[1:6] == pytest.approx([0, -200, -200, -200, 0])
+    assert s.net_income_usd.sum() == pytest.approx(60_000 - 120_000 - 3000)
 
 
 def test_the_second_loan_is_sized_on_what_the_first_leaves() -> None:
@@ -351,7 +447,7 @@ def test_what_is_still_owed_at_the_end_is_repaid_from_the_sale() -> None:
 
 def test_the_owner_keeps_the_tax_shield_of_interest() -> None:
     s = statement(replace(_rented(), loans=(LoanTerms("bank", 50_000.0, 0.1, 36),)))
-    assert s.tax_shield_usd.sum() == pytest.approx(0.2 * s.interest_usd.sum())
+    assert (s.unlevered_tax_usd - s.tax_usd).sum() == pytest.approx(0.2 * s.interest_usd.sum())
 
 
 @given(st.floats(0, 0.5), st.floats(0.01, 0.5))
@@ -374,7 +470,7 @@ def test_a_project_is_worth_less_at_a_higher_rate(rate: float, more: float) -> N
         (Project(months=6, assets=(server(load=Load(1.1)),)), "most_frac"),
         (Project(months=6, power=Power(Price(0.1), locked_frac=0.5)), "locked electricity"),
         (Project(months=6, power=Power(Price(0.1), pue=0.9)), "PUE"),
-        (Project(months=6, colo=Price(1.0), leases={"colo": ()}), "two costs"),
+        (Project(months=6, colo=Price(1.0), leases=(Lease("colo", 1.0, 12),)), "two costs"),
     ],
 )
 def test_a_project_that_cannot_be_is_refused(project: Project, match: str) -> None:

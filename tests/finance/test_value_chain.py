@@ -19,7 +19,6 @@ from wattmill.finance.value_chain import (
     net_usd,
     revenue_usd,
     round_trip_usd,
-    round_trips,
     value_added_usd,
 )
 
@@ -40,7 +39,7 @@ def test_each_dollar_of_a_chain_counts_once() -> None:
 
 def test_a_chain_without_a_way_back_has_no_round_trips() -> None:
     assert round_trip_usd(CHAIN) == 0
-    assert round_trips(CHAIN) == ()
+    assert cascade(CHAIN).circles == ()
 
 
 def test_a_stake_that_comes_back_as_sales_is_a_round_trip() -> None:
@@ -70,12 +69,12 @@ def test_the_narrowest_payment_bounds_a_circle() -> None:
 def test_a_circle_of_stakes_alone_is_no_round_trip() -> None:
     flows = [Flow("a", "b", 5, "stake"), Flow("b", "a", 5, "stake"), Flow("u", "a", 1)]
     assert round_trip_usd(flows) == 0
-    assert round_trips(flows) == ()
+    assert cascade(flows).circles == ()
 
 
 def test_circles_that_share_a_payment_share_its_amount() -> None:
     flows = [Flow("a", "b", 10), Flow("b", "a", 4), Flow("b", "c", 9), Flow("c", "a", 3)]
-    assert {c.members: round(c.usd, 6) for c in round_trips(flows)} == {
+    assert {c.members: round(c.usd, 6) for c in cascade(flows).circles} == {
         ("a", "b"): 4,
         ("a", "b", "c"): 3,
     }
@@ -110,11 +109,11 @@ def test_circles_are_paid_out_of_the_flows_and_make_up_the_round_trips(flows: li
     left = {(p, q): 0.0 for f in flows for p, q in [(f.payer, f.payee)]}
     for f in flows:
         left[f.payer, f.payee] += f.usd
-    for circle in round_trips(flows):
+    for circle in cascade(flows).circles:
         for pair in zip(circle.members, (*circle.members[1:], circle.members[0]), strict=True):
             left[pair] -= circle.usd
     assert min(left.values()) >= -1e-6
-    assert (round_trip_usd(flows) > 1e-6) == bool(round_trips(flows))
+    assert (round_trip_usd(flows) > 1e-6) == bool(cascade(flows).circles)
 
 
 def _by_trying(flows: list[Flow]) -> float:

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from wattmill.core.errors import PlanError
 from wattmill.finance import debt
 from wattmill.finance.debt import LoanTerms
+from wattmill.finance.reserve import service_ahead_usd
 from wattmill.finance.waterfall import (
     PAYMENTS,
     Rules,
     Waterfall,
-    reserve_target_usd,
     waterfall,
 )
 
@@ -142,9 +142,9 @@ def test_a_lock_up_keeps_cash_until_the_cover_is_back() -> None:
 
 def test_reserve_targets_look_ahead() -> None:
     service = np.array([0.0, 1, 2, 3, 4])
-    assert reserve_target_usd(service, 2).tolist() == [3, 5, 7, 4, 0]
-    assert reserve_target_usd(service, 0).tolist() == [0] * 5
-    assert reserve_target_usd(service[None, :], 9).tolist() == [[10, 9, 7, 4, 0]]
+    assert service_ahead_usd(service, 2).tolist() == [3, 5, 7, 4, 0]
+    assert service_ahead_usd(service, 0).tolist() == [0] * 5
+    assert service_ahead_usd(service[None, :], 9).tolist() == [[10, 9, 7, 4, 0]]
 
 
 @given(st.lists(WHOLE, min_size=2, max_size=3), RULES)

@@ -5,16 +5,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from wattmill.catalog.factory import parse_factory
-from wattmill.core.records import METERS
-from wattmill.ledger import schema
-from wattmill.ledger.plans import enter_version, plan_versions, prices, upgrade_prices
 from wattmill.ledger.registry import Registry
 from wattmill.ledger.store import Store
-from wattmill.tariff.prices import request_prices
 
 DAY_S = 86400.0
 PLAN = """
@@ -131,23 +127,3 @@ def test_versions_are_never_changed(books: Books) -> None:
     for statement in ("UPDATE rate_plan_version SET plan = 'x'", "DELETE FROM rate_plan_version"):
         with pytest.raises(IntegrityError, match="append-only"), books.store.transaction() as open_:
             open_.execute(text(statement))
-
-
-def test_prices_of_schema_1_are_versions_of_their_own(tmp_path: Path) -> None:
-    engine = create_engine(f"sqlite:///{tmp_path / 'old.db'}")
-    meters = ", ".join(f"{meter} BIGINT NOT NULL" for meter in METERS)
-    columns = f"version INTEGER PRIMARY KEY, plan TEXT, valid_from_us BIGINT, recorded_us BIGINT, {meters}"
-    with engine.begin() as connection:
-        connection.execute(text(f"CREATE TABLE price ({columns})"))
-        connection.execute(
-            text("INSERT INTO price VALUES (7, 'old', 5, 6, 1, 2, 3, 4, 5, 6, 7, 8)")
-        )
-        schema.rate_plan_version.create(connection)
-        upgrade_prices(connection)
-        (price,), (version,) = prices(connection), plan_versions(connection)
-        assert enter_version(connection, "old", 9, 9, version.terms) == 8
-    engine.dispose()
-    assert (price.meters, price.denominator) == ((1, 2, 3, 4, 5, 6, 7, 8), 1)
-    assert (version.version, version.valid_from_us, price.plan_version) == (7, 5, 7)
-    (derived,) = request_prices("old", 7, 5e-6, version.terms)
-    assert derived.meters == price.meters

@@ -80,6 +80,9 @@ def test_nothing_stated_is_unknown_but_recomputed() -> None:
 def test_what_physics_refuses_is_unknown_and_says_why() -> None:
     found = claim(ask="kv_cache_gb", inputs={**KV, "context": "1M"}, stated="625 GB")
     assert found.verdict == "unknown" and "131,072" in found.why
+    inputs = {"memory": "80 GB", "weights": "70 GB", "kv_per_token": 0}
+    found = claim(ask="kv_tokens_that_fit", inputs=inputs, stated="9 tokens")
+    assert found.verdict == "unknown" and "divide by 0" in found.why
 
 
 def test_a_yes_or_no() -> None:

@@ -13,14 +13,14 @@ from wattmill.core.errors import CatalogError, PlanError
 from wattmill.physics.deployment import deploy
 from wattmill.physics.memory import fit
 from wattmill.plan.sizing.candidates import candidates, ladder, split_words
-from wattmill.plan.sizing.fitting import (
+from wattmill.plan.sizing.fit_records import (
     FitQuestion,
     FitReport,
     FitRow,
     by_device,
-    fit_report,
     one_per_class,
 )
+from wattmill.plan.sizing.fitting import fit_report
 
 TODAY = date(2026, 11, 21)
 MODELS = ("llama-3.1-70b", "deepseek-v3", "gpt-oss-120b", "qwen2.5-0.5b", "whisper-large-v3")

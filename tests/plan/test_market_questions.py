@@ -2,7 +2,7 @@
 
 import pytest
 
-from wattmill.core.errors import WattmillError
+from wattmill.core.errors import UsageError, WattmillError
 from wattmill.plan.questions.registry import ask
 from wattmill.plan.questions.value_chain import flows_of, flows_text
 
@@ -91,3 +91,6 @@ def test_places_are_quoted() -> None:
     with pytest.raises(WattmillError, match="nobody quoted") as refused:
         ask("quoted_colo", region="US-TX")
     assert refused.value.hint
+    with pytest.raises(UsageError, match="'Texas'") as refused:
+        ask("quoted_electricity", region="Texas")
+    assert "US-TX" in refused.value.hint

@@ -244,3 +244,15 @@ def test_users_are_counted_at_the_context_asked_for() -> None:
 def test_impossible_studies_are_refused(changed: dict[str, float], message: str) -> None:
     with pytest.raises(PlanError, match=message):
         planned(example(), **changed)  # type: ignore[arg-type]
+
+
+def test_without_a_price_of_power_the_region_has_one_and_a_note_says_so() -> None:
+    pool = 'hardware = "1x L40S"\nmodel = "llama-3.1-8b"\npaid_usd = 8000'
+    told = planned(factory(pool, "power_usd_per_kwh = 0.12"))
+    texan, nowhere = planned(factory(pool, 'region = "US-TX"')), planned(factory(pool))
+    cheap, dear = (each.pools[0].cost.energy_usd_per_month for each in (texan, told))
+    assert cheap < 0.9 * dear
+    assert nowhere.pools[0].cost == told.pools[0].cost
+    assert any("catalog: power_usd_per_kwh of US-TX" in note for note in texan.notes)
+    assert any("default: a judgement" in note for note in nowhere.notes)
+    assert not any("power at" in note for note in told.notes)

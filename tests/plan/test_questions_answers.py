@@ -23,7 +23,7 @@ KNOWN: list[tuple[str, float]] = [
     ("params_that_fit memory=32 reserve=4 bits=4.5", 49777777000.0),
     ("kv_tokens_that_fit memory=80 weights=70.6 usable=95% kv_per_token=163.84kB/token", 32958.98),
     ("sequences_that_fit memory=160 weights=140 kv_per_token=327680 context=2048", 29.802),
-    ("kv_block_waste tokens=92", 8.0),
+    ("kv_block_waste tokens=92.5", 7.5),
     # rooflines
     ("ridge_point flops=990 bandwidth=3.35TB/s", 295.522),
     ("decode_intensity", 1.0),
@@ -210,6 +210,34 @@ def test_no_engine_beats_the_roofline(model: str, hardware: str, batch: int, con
     asked = {"model": model, "hardware": hardware, "batch": batch, "context": context}
     reached = value("decode_tok_s", precision="fp8", **asked)
     assert reached <= value("roofline_tok_s", precision="fp8", **asked) * (1 + 1e-9)
+
+
+def test_decode_is_refused_where_memory_does_not_hold_the_batch() -> None:
+    asked = {"model": "llama-3.1-8b", "hardware": "H100", "context": 8000}
+    most = int(value("max_users", **asked))
+    assert value("decode_tok_s", batch=most, **asked) > 1000
+    with pytest.raises(WattmillError, match=f"memory holds {most} sequences of 8,000 tokens"):
+        ask("decode_tok_s", batch=most + 1, **asked)
+
+
+@pytest.mark.parametrize(
+    ("name", "tokens"),
+    [("decode_step_ms", "context"), ("decode_tok_s", "context"), ("prefill_ms", "isl"),
+     ("prefill_tok_s", "isl"), ("roofline_tok_s", "context"), ("bytes_per_step_gb", "context")],
+)  # fmt: skip
+def test_no_model_is_asked_for_a_longer_context_than_it_is_made_for(name: str, tokens: str) -> None:
+    machines = {} if name == "bytes_per_step_gb" else {"hardware": "8x H200"}
+    with pytest.raises(WattmillError, match="made for 131,072 tokens, not 131,073"):
+        ask(name, model="llama-3.1-8b", **machines, **{tokens: 131_073})
+    assert value(name, model="llama-3.1-8b", **machines, **{tokens: 131_072}) > 0
+
+
+def test_a_block_of_one_token_wastes_nothing() -> None:
+    assert value("kv_block_waste", tokens=100, block=1) == 0
+
+
+def test_wear_is_not_rounded_to_whole_months() -> None:
+    assert value("wear_usd_per_month", paid=36_000, life=18.5) == pytest.approx(36_000 / 18.5)
 
 
 @given(st.floats(10, 1e4), st.floats(1, 1e3), st.floats(1, 500), st.floats(1, 8))

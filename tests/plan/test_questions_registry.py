@@ -124,6 +124,22 @@ def test_an_unknown_question_is_refused_with_the_nearest() -> None:
     assert "--list" in refused.value.hint
 
 
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [("memory", "--list memory"), ("KV", "kv_cache_gb, "), ("copper", "bus_bar_area"),
+     ("model", " and "), ("", "--list")],
+)  # fmt: skip
+def test_a_word_that_is_no_question_leads_to_those_that_it_is_about(word: str, hint: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        find(word)
+    assert hint in refused.value.hint
+    assert "did you mean" not in refused.value.hint
+
+
+def test_a_question_may_be_written_in_capitals() -> None:
+    assert find("KV-cache-GB") is find("kv_cache_gb")
+
+
 def test_a_whole_number_is_required_where_only_whole_ones_make_sense() -> None:
     with pytest.raises(UsageError, match="whole"):
         ask("wait_ms", arrivals=1, service=0.5, servers=1.5)
@@ -136,8 +152,14 @@ def test_an_interval_comes_from_the_stated_error() -> None:
 
 
 def test_a_question_without_a_finite_answer_is_an_error() -> None:
-    with pytest.raises(WattmillError):
+    with pytest.raises(WattmillError, match="divide by 0"):
         ask("kv_tokens_that_fit", memory=80, weights=70, kv_per_token=0)
+
+
+def test_what_is_hardly_more_than_nothing_is_refused_where_nothing_is() -> None:
+    """Quotients of such figures are infinite, and NumPy would say so in words of its own."""
+    with pytest.raises(UsageError, match=r"paid: 4.9.*e-324 is hardly more than 0"):
+        ask("owners_least_cover", paid=5e-324, receipts=1, term=12, rate=0.1, lent_share=0.7)
 
 
 def test_one_question_is_found_without_importing_all() -> None:
@@ -223,6 +245,10 @@ def test_the_list_is_by_topic() -> None:
     with pytest.raises(UsageError) as refused:
         from_words(["--list", "memry"])
     assert "memory" in refused.value.hint
+    for topic, hint in (("zzz", "topics are: agents"), ("kv_cache_gb", "kv_cache_gb --about")):
+        with pytest.raises(UsageError) as refused:
+            from_words(["--list", topic])
+        assert hint in refused.value.hint
 
 
 def test_about_tells_units_ranges_choices_and_defaults() -> None:
@@ -238,6 +264,8 @@ def test_about_tells_units_ranges_choices_and_defaults() -> None:
         (["kv_cache_gb", MODEL], "is no input"),
         (["kv_cache_gb", "=3"], "is no input"),
         (["kv_cache_gb", "model=a", "model=b"], "twice"),
+        (["kv_cache_gb", "kv_precision=fp8", "kv-precision=fp16"], "twice"),
+        (["--about"], "which question"),
         (["kv_cache_gb", "--jsn"], "no option"),
     ],
 )

@@ -106,6 +106,18 @@ def test_the_table_agrees_with_pint_where_both_know_a_unit() -> None:
         assert unit(name).factor == pytest.approx(factor, rel=1e-12), name
 
 
+def test_what_a_letter_means_is_settled_by_what_is_expected() -> None:
+    kelvin, rise = unit("kelvin"), quantity("20 K", unit("kelvin").dims)
+    assert rise is not None and (rise.value, rise.dims) == (20, kelvin.dims)
+    assert quantity("20K", unit("tokens").dims) == (20_000, NONE)
+
+
+@pytest.mark.parametrize("price", ["$15/M", "15 USD/1M tokens", "$15 per 1M tokens", "15 $/Mtok"])
+def test_a_price_is_read_as_lists_print_it(price: str) -> None:
+    found = quantity(price, unit("USD/Mtok").dims)
+    assert found is not None and found.value == pytest.approx(15e-6)
+
+
 @pytest.mark.parametrize(
     "text", ["m**9**9**9**9", "m^99999999", "m" * 1000, "a.b", "m if m else s"]
 )

@@ -108,6 +108,9 @@ def test_a_known_answer(name: str, inputs: dict[str, Any], expected: float) -> N
         ("tariff_by_hour", {"bands": "16-21: 0.3"}, PlanError, "no band"),
         ("tariff_by_hour", {"bands": "16-99: 0.3"}, UsageError, "no time of day"),
         ("tariff_by_hour", {"bands": "0-24: 3 kg"}, UsageError, "no price of energy"),
+        ("modified_duration", {"flows": "-100; 110", "rate": 0.1}, PlanError, "paid, not received"),
+        ("sculpted_debt", {"flows": "1e308; 1e308", "rate": 0}, UsageError, "can be"),
+        ("gross_sales", {"flows": "a -> b: 3 kg"}, UsageError, "no payment"),
     ],
 )
 def test_what_has_no_answer_is_refused_with_the_reason(

@@ -77,6 +77,12 @@ def test_a_chain_says_which_stage_loses_most() -> None:
     assert half_full < 81
 
 
+def test_temperatures_are_read_with_their_degrees() -> None:
+    told = ask("chip_temperature", coolant="45 °C", rise="40 K", less="65 %")
+    assert told.value == pytest.approx(59) and told.unit == "°C"
+    assert told.inputs["coolant"] == "45 °C" and told.inputs["rise"] == "40 kelvin"
+
+
 def test_density_answers_with_a_word() -> None:
     assert ask("cooling_way", power="30kW").value == "air-contained"
     assert ask("cooling_way", power="132kW").value == "direct-to-chip"

@@ -26,9 +26,10 @@ from wattmill.physics.power import peak_power_w
 from wattmill.physics.step import step_cost
 from wattmill.plan.sizing.front import undominated
 from wattmill.plan.sizing.launch import sglang, vllm
+from wattmill.plan.sizing.meeting import Found, field_of, meeting
 from wattmill.plan.sizing.money import PAYS, Terms
 from wattmill.plan.sizing.options import Option, SizeQuestion, SizeReport
-from wattmill.plan.sizing.size import Found, SizeStudy, field_of, meeting, size, study
+from wattmill.plan.sizing.size import SizeStudy, size, study
 from wattmill.plan.sizing.slo import Slo, parse_slo
 from wattmill.plan.sizing.sweep import last_true
 

@@ -1,5 +1,6 @@
 """The life of a request, told event by event."""
 
+import msgspec
 import pytest
 
 from wattmill.core.records import Price, Usage
@@ -194,6 +195,23 @@ def test_nothing_is_sent_before_the_hold_is_accepted() -> None:
     assert desk.on(EngineFailed(1, 0.0, "x")) == []
     assert desk.on(Held(1, 0.0)) == [Send(1, "a")]
     assert desk.on(Held(1, 0.0)) == []
+
+
+@pytest.mark.parametrize(
+    ("left_pusd", "words"),
+    [
+        (1_999_999, "left: 0.000001 EUR"),
+        (-5, "left: 0.000000 EUR"),
+        (2**64 * 10**6 + 1, "left: 18,446,744,073,709.551616 EUR"),
+    ],
+)
+def test_a_refusal_says_what_is_left_exactly_and_in_the_sites_currency(
+    left_pusd: int, words: str
+) -> None:
+    desk = Desk(msgspec.structs.replace(ROSTER, currency="EUR"))
+    desk.arrive()
+    (reject,) = desk.on(HoldRefused(1, 0.0, left_pusd, 9.0))
+    assert isinstance(reject, Reject) and words in reject.message
 
 
 def test_a_refused_hold_ends_the_request() -> None:

@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from wattmill.policy.events import Reject
+from wattmill.core.roster import Roster, Tenant
+from wattmill.policy.events import PoolView, Reject, RosterChanged, View
 from wattmill.policy.replay import Step, decode_log, encode_step, replay
 from wattmill.twin.scenes import random_scene
 from wattmill.twin.simulate import simulate
@@ -50,3 +51,11 @@ def test_the_first_difference_is_told() -> None:
 
 def test_a_step_that_is_missing_shows_at_the_next_that_needs_it() -> None:
     assert replay(LOG[1:]) is not None
+
+
+@pytest.mark.parametrize("budget_pusd", [2**64 - 1, 2**64, 10**24])
+def test_a_budget_of_any_size_survives_the_round_trip(budget_pusd: int) -> None:
+    roster = Roster(1, (Tenant("acme", "plan", "UTC", budget_pusd),))
+    wide = Step(RosterChanged(0.0, roster), View(0.0, {"a": PoolView(True)}), [])
+    log = [LOG[0], wide, *LOG[1:]]
+    assert decode_log(b"".join(map(encode_step, log))) == log

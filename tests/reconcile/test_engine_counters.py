@@ -15,7 +15,7 @@ from tests.support.factory import EXAMPLE, Factory, running_factory, wait_until
 from wattmill.core.records import METERS
 from wattmill.gateway.counters import token_counters
 from wattmill.gateway.health import gauge
-from wattmill.ledger.reconcile import BEYOND, Reconciliation, Tokens, Work, reconcile, work_of
+from wattmill.ledger.reconcile import BEYOND, Reconciliation, Tokens, Work, reconcile, work_seen
 from wattmill.ledger.snapshot import read_snapshot
 from wattmill.ledger.store import Store
 from wattmill.web.control import call
@@ -100,8 +100,12 @@ class Mill:
 
     def work(self) -> list[Work]:
         """What the books say, everything durable in them."""
-        with self.factory.books(), Store(self.factory.data, write=False) as store:
-            return work_of(store, self.pool)
+        with (
+            self.factory.books(),
+            Store(self.factory.data, write=False) as store,
+            store.reading() as connection,
+        ):
+            return work_seen(connection, self.pool, 0, 2**62)
 
     def reconcile(self) -> Reconciliation:
         counted = self.counted()

@@ -73,7 +73,8 @@ def test_plants_of_the_catalog_are_where_surveys_have_them() -> None:
 
 
 def test_carbon_of_gas_is_its_heat_rate() -> None:
-    assert lcoe(generator("gas-combined-cycle"), 0.08, GAS).g_per_kwh == pytest.approx(341, abs=1)
+    burnt = lcoe(generator("gas-combined-cycle"), 0.08, GAS)
+    assert burnt.g_per_kwh == pytest.approx(6226 / 1e3 * 53.06)
     assert lcoe(generator("nuclear-restart"), 0.08).g_per_kwh == 0
 
 

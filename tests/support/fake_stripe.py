@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+_BALANCE = re.compile(r"/v1/customers/(\w+)/balance_transactions")
 DAY_S = 86_400.0
 LATE_S = 600.0
 FAULTS = (
@@ -36,6 +37,7 @@ class Api:
         self.invoices: dict[str, dict[str, Any]] = {}
         self.items: dict[str, dict[str, Any]] = {}
         self.credit_notes: dict[str, dict[str, Any]] = {}
+        self.balance: dict[str, dict[str, Any]] = {}
         self.paid: dict[str, int] = {}
         self.lock = threading.RLock()
         self._stored: dict[str, tuple[float, str, int, dict[str, Any]]] = {}
@@ -89,6 +91,9 @@ class Api:
             return self._shown(self.invoices[match[1]])
         if path == "/v1/customers":
             return _page(path, self.customers.values(), params)
+        if match := _BALANCE.fullmatch(path):
+            own = [one for one in self.balance.values() if one["customer"] == match[1]]
+            return _page(path, own, params)
         if path == "/v1/invoices":
             whose = [i for i in self.invoices.values() if i["customer"] == params["customer"]]
             return _page(path, map(self._shown, whose), params)
@@ -103,6 +108,10 @@ class Api:
         if match := re.fullmatch(r"/v1/customers/(\w+)", path):
             self.customers[match[1]].update(params)
             return 200, self.customers[match[1]]
+        if match := _BALANCE.fullmatch(path):
+            changed = {**params, "customer": match[1], "amount": int(params["amount"])}
+            kind = "customer_balance_transaction"
+            return 200, self._add(self.balance, "cbtxn", kind, changed)
         if path == "/v1/invoices":
             return self._create_invoice(params)
         if path == "/v1/invoiceitems":

@@ -214,7 +214,7 @@ def test_the_same_terms_twice_are_as_good_as_once() -> None:
 def test_a_fee_and_seats_are_due_whatever_is_used() -> None:
     terms = Terms((card(Flat(D(1))),), fee=D(20), seats=3, seat_fee=D(10))
     assert lines(rated(terms)) == [("fee", "1", "20"), ("seats", "3", "30")]
-    assert rated(terms).fees_pusd == 50 * USD
+    assert rated(terms).total_pusd == 50 * USD
 
 
 def test_fees_are_for_the_time_in_which_they_were_due() -> None:

@@ -80,6 +80,49 @@ def test_what_is_erased_is_in_no_table(books: Books) -> None:
     assert _buyers(books) == 0
 
 
+DESCRIBED = GERMAN_SELLER.replace(
+    'name = "globex"',
+    'name = "globex"\naddress = ["Globex", "Hidden Lane 7"]\nemail = "pay@globex.example"\ntax_id = "14-7654321"',
+    1,
+)
+SECRETS = ("Hidden Lane 7", "pay@globex.example", "14-7654321")
+
+
+def _load(books: Books, text: str) -> None:
+    books.load_factory(str(books.data / "factory.toml"), text)
+
+
+def test_who_is_in_the_factory_file_is_not_erased_behind_its_back(books: Books) -> None:
+    _load(books, DESCRIBED)
+    with pytest.raises(UsageError, match="is in the factory file: globex") as caught:
+        books.erase_identity("globex")
+    assert "wattmill reload" in caught.value.hint
+    assert parties(books, "globex").buyer.email == "pay@globex.example"
+
+
+@pytest.mark.parametrize("address", ["Hidden Lane 7", "\\u0048idden Lane 7"])
+def test_what_is_erased_is_in_no_older_file_either_nor_in_a_byte_of_the_folder(
+    books: Books, address: str
+) -> None:
+    _load(books, DESCRIBED.replace("Hidden Lane 7", address))
+    _load(books, GERMAN_SELLER)
+    books.erase_identity("globex", documents=True)
+    for path in books.data.rglob("*"):
+        kept = path.read_bytes() if path.is_file() else b""
+        assert not [word for word in (*SECRETS, address) if word.encode() in kept], path
+    assert parties(books, "globex").buyer == Identity()
+
+
+def test_a_file_of_before_that_nobody_can_read_any_more_is_forgotten(books: Books) -> None:
+    with books.store.transaction() as connection:
+        broken = {"loaded_us": 0, "path": "old.toml", "text": "globex = 'Hidden Lane 7"}
+        connection.execute(schema.factory_version.insert().values(number=0, **broken))
+    books.erase_identity("globex")
+    with books.store.reading() as connection:
+        text = schema.factory_version.c.text
+        assert "Hidden" not in "".join(connection.execute(select(text)).scalars())
+
+
 @pytest.mark.parametrize("operation", ["identify", "erase_identity"])
 def test_nobody_is_not_a_tenant(books: Books, operation: str) -> None:
     given: dict[str, Any] = HUDSON if operation == "identify" else {}

@@ -63,3 +63,14 @@ def test_the_site_says_when(data: Path) -> None:
     call(data, "load_factory", path="factory.toml", text=kept)
     assert run(data).exit_code == 0
     assert there(data) == 0
+
+
+def test_a_last_portion_of_which_nothing_goes_cleans_up_too(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Portions before it, or a run that was killed, may have left what they deleted in the log."""
+    cleaned: list[Store] = []
+    monkeypatch.setattr(Store, "clean", lambda store: cleaned.append(store))
+    again = [run(data, "--before", "2026-12", "--json") for _ in range(2)]
+    assert [json.loads(result.stdout)["requests"] for result in again] == [20, 0]
+    assert len(cleaned) == 2

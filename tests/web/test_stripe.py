@@ -28,8 +28,9 @@ from wattmill.catalog.factory import Seller
 from wattmill.core.errors import LedgerError
 from wattmill.ledger import outbox as box
 from wattmill.ledger.billing import archive
+from wattmill.ledger.billing.corrections import correct_request
 from wattmill.ledger.billing.documents import CreditDraw, Document, Line, TaxLine
-from wattmill.ledger.export.for_stripe import invoice_messages, stripe_amount
+from wattmill.ledger.export.for_stripe import invoice_messages, messages_on, stripe_amount
 from wattmill.ledger.outbox import Message, Outbox
 from wattmill.ledger.store import Store
 from wattmill.ledger.usage import Identity
@@ -558,6 +559,95 @@ def test_an_invoice_that_stripe_never_had_is_not_credited_there(
     world.void(number)
     with world.store.reading() as connection:
         assert box.open_messages(connection) == []
+
+
+# --- what stands alone ----------------------------------------------------------------------------
+
+
+class Alone(Credited):
+    """The same invoice; then the next month has more taken back than used: a credit note of 1.19 on no invoice."""
+
+    def __init__(self, world: World, server: FakeStripe) -> None:
+        super().__init__(world, server)
+        world.now_s = datetime(2027, 1, 2, tzinfo=UTC).timestamp()
+        registry: Any = world
+        with world.store.transaction() as connection:
+            what: Any = {"reason": "counted twice", "now_us": world.now_us}
+            correct_request(connection, registry, 1, {"output_text": -1_000_000}, **what)
+        self.note = world.issued(month="2026-12").number
+
+    def balance(self) -> list[tuple[str, int]]:
+        """Our number and the amount of each change of the customer's balance at Stripe."""
+        self.desk.now_s += DAY_S
+        self.desk.api.answer("GET", "/v1/customers", {}, "")  # whatever is late happens
+        changes = self.desk.api.balance.values()
+        return [(one["metadata"]["number"], one["amount"]) for one in changes]
+
+
+def test_a_credit_note_on_no_invoice_lowers_what_the_customer_pays_next(
+    world: World, server: FakeStripe
+) -> None:
+    made = Alone(world, server)
+    made.run_until_delivered()
+    assert made.note == "CN-00001"
+    assert made.balance() == [("CN-00001", -1_19)]
+    (change,) = made.desk.api.balance.values()
+    assert (change["customer"], change["currency"]) == ("cus_1", "eur")
+    assert len(made.desk.api.invoices) == 1 and not made.desk.api.credit_notes
+
+
+def test_what_takes_such_a_credit_note_back_takes_it_back_there(
+    world: World, server: FakeStripe
+) -> None:
+    made = Alone(world, server)
+    world.void(made.note)
+    made.run_until_delivered()
+    assert made.balance() == [("CN-00001", -1_19), ("INV-00002", 1_19)]
+    assert len(made.desk.api.invoices) == 1
+
+
+def test_taking_back_what_stripe_was_never_told_of_tells_it_nothing(
+    world: World, server: FakeStripe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Books of before had credit notes that nobody sent: a charge for taking them back would be one too many."""
+    monkeypatch.setattr(archive, "alone_messages", lambda note: ())
+    made = Alone(world, server)
+    monkeypatch.undo()
+    world.void(made.note)
+    with world.store.reading() as connection:
+        assert box.open_messages(connection) == []
+    assert made.balance() == []
+
+
+@settings(max_examples=15)
+@given(
+    faults=st.lists(st.sampled_from([*FAULTS, "none"]), max_size=8),
+    deaths=st.dictionaries(st.integers(1, 12), st.sampled_from(["before", "after"]), max_size=3),
+)
+def test_any_sequence_of_failures_and_kills_changes_the_balance_exactly_once(
+    tmp_path_factory: pytest.TempPathFactory,
+    server: FakeStripe,
+    faults: list[str],
+    deaths: dict[int, str],
+) -> None:
+    world = World(tmp_path_factory.mktemp("alone"))
+    made = Alone(world, server)
+    made.desk.line.count = 0
+    made.desk.api.faults, made.desk.line.deaths = list(faults), dict(deaths)
+    for _ in range(6):
+        made.desk.run(60.0)
+    made.desk.api.faults, made.desk.line.deaths = [], {}
+    made.run_until_delivered()
+    assert made.balance() == [("CN-00001", -1_19)]
+    world.store.close()
+
+
+def test_what_a_note_adds_to_a_final_invoice_is_paid_with_the_next() -> None:
+    invoice = document(1000)
+    more = document(50, credits=invoice.number, kind="credit_note", credit=(), total_minor=50)
+    (message,) = messages_on(more, invoice)
+    assert message.after == invoice_messages(invoice)[-1].id
+    assert (message.content()["kind"], message.content()["amount"]) == ("balance", 50)
 
 
 def test_an_issue_that_fails_tells_nobody(tmp_path: Path) -> None:

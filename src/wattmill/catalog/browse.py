@@ -12,11 +12,11 @@ from wattmill.catalog import apis, electrical, facilities, market
 from wattmill.catalog.apis import ApiPrice
 from wattmill.catalog.figures import Figure as Figure
 from wattmill.catalog.figures import figures
-from wattmill.catalog.hardware import accelerators, unbranded
+from wattmill.catalog.hardware import accelerators
 from wattmill.catalog.kinds import KINDS, OF_MANY_DATES, SITE
 from wattmill.catalog.links import links
 from wattmill.catalog.models import models
-from wattmill.catalog.names import plain
+from wattmill.catalog.names import plain, unbranded
 from wattmill.catalog.staleness import staleness
 from wattmill.catalog.systems import systems
 from wattmill.catalog.table import Entry, by_name, by_region, entries, unknown

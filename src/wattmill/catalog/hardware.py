@@ -9,16 +9,11 @@ from typing import Annotated, Literal
 import msgspec
 
 from wattmill.catalog.links import Confidence, Link, Positive, Several, link
-from wattmill.catalog.names import nearest, plain
+from wattmill.catalog.names import nearest, plain, unbranded
 from wattmill.catalog.table import NAMES, Named, by_every_name, look_up, read_rows
 from wattmill.catalog.units import GIB, GIGA, TERA
 from wattmill.core.errors import CatalogError
 
-BRAND = re.compile(
-    r"\b(nvidia|geforce|tesla|amd|instinct|radeon|apple|intel|google|cloud|aws|amazon|qualcomm|groq"
-    r"|cerebras|tenstorrent|generation)\b",
-    re.IGNORECASE,
-)
 NO_LINK = "none"
 COUNT = re.compile(r"\s*(?:([0-9]{1,5})\s*[x\u00d7*]\s*)?(\S.*?)\s*", re.IGNORECASE)
 
@@ -111,7 +106,7 @@ class Accelerator(msgspec.Struct, frozen=True):
     @property
     def price_usd(self) -> float | None:
         """What one costs a buyer by the newest quote of `catalog.market`; None is unknown."""
-        from wattmill.catalog.market import price_usd  # here, because it knows the names of cards
+        from wattmill.catalog.market import price_usd  # here: speed needs no prices
 
         return price_usd(self.name)
 
@@ -159,11 +154,6 @@ def _by_name() -> dict[str, Named[Accelerator]]:
 def accelerator(name: str) -> Accelerator:
     """The accelerator called `name`, brand words or not; CatalogError with the nearest names."""
     return look_up("accelerator", unbranded(name), _by_name())
-
-
-def unbranded(name: str) -> str:
-    """A name without makers and brands: `NVIDIA GeForce RTX 4090` is an `RTX 4090`."""
-    return BRAND.sub("", name).strip(" -_") or name
 
 
 def _key(name: str) -> str:

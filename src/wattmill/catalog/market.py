@@ -12,8 +12,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from wattmill.catalog.hardware import unbranded
-from wattmill.catalog.names import nearest, plain
+from wattmill.catalog.names import nearest, plain, unbranded
 from wattmill.catalog.staleness import DAYS_PER_MONTH, first_day
 from wattmill.catalog.table import Entry, entries, read_rows, refuse, unknown
 from wattmill.core.errors import CatalogError

@@ -5,10 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+BRAND = re.compile(
+    r"\b(nvidia|geforce|tesla|amd|instinct|radeon|apple|intel|google|cloud|aws|amazon|qualcomm|groq"
+    r"|cerebras|tenstorrent|generation)\b",
+    re.IGNORECASE,
+)
+
 
 def plain(name: str) -> str:
     """A name without what people write differently: case, spaces, '-' and '_'."""
     return re.sub(r"[\s_-]+", "", name.lower())
+
+
+def unbranded(name: str) -> str:
+    """A name without makers and brands: `NVIDIA GeForce RTX 4090` is an `RTX 4090`."""
+    return BRAND.sub("", name).strip(" -_") or name
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -10,13 +10,15 @@ from functools import cache
 import msgspec
 import rtoml
 
+from wattmill.catalog.links import Confidence
 from wattmill.catalog.table import DATA
 
 
 class TaxRate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The standard rate of a country from a day on.
 
-    `name` is what the tax is called; `eu` says that the country is in the EU's VAT area.
+    `name` is what the tax is called; `eu` says that the country is in the EU's VAT area;
+    `confidence` is medium for a list at second hand, as all of them are.
     """
 
     country: str
@@ -26,6 +28,7 @@ class TaxRate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: str
     as_of: str
     eu: bool = False
+    confidence: Confidence = "medium"
 
 
 @cache

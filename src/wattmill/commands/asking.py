@@ -10,17 +10,18 @@ from wattmill.commands.common import Json, show
 
 def ask(
     name: Annotated[
-        str | None, typer.Argument(help="A question; with --list, a topic.", show_default=False)
+        str | None,
+        typer.Argument(metavar="QUESTION", help="With --list, a topic.", show_default=False),
     ] = None,
     inputs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[KEY=VALUE]…", help="Units are understood: bandwidth=3.35TB/s."),
+        typer.Argument(metavar="KEY=VALUE", help="Units are understood: bandwidth=3.35TB/s."),
     ] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the questions.")] = False,
     about: Annotated[bool, typer.Option("--about", help="What it means and needs.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Ask a question of physics or cost: wattmill ask kv_cache_gb model=llama-3.1-70b context=128Ki."""
+    """Ask a question of physics or cost. So: wattmill ask kv_cache_gb model=llama-3.1-70b context=128Ki."""
     from wattmill.plan.questions import asking
 
     print(asking.answered(name, inputs or [], list_=list_, about=about, as_json=as_json))

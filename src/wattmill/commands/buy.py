@@ -13,7 +13,7 @@ def buy(
     html: Html = None,
     as_json: Json = False,
 ) -> None:
-    """Rent, buy, lease, API or both: cost, payback, the load at which the answer changes."""
+    """Rent, buy, lease, API or both. Cost, payback, the load at which the answer changes."""
     from datetime import date
 
     one_thread()

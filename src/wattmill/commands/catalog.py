@@ -17,7 +17,7 @@ def catalog_list(
     what: Annotated[
         str | None,
         typer.Argument(
-            metavar="[accelerators|models|apis|market|…]",
+            metavar="accelerators|models|apis|market|…",
             help="One of the lists that it prints without a word.",
             show_default=False,
         ),
@@ -41,7 +41,10 @@ def catalog_list(
 
 @catalog_app.command("show")
 def catalog_show(
-    name: Annotated[str, typer.Argument(help="A card, system, model, API, region, way to cool, …")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="A card, system, model, API, region, way to cool, …"),
+    ],
     as_json: Json = False,
 ) -> None:
     """Every figure and price of one name, with source and date."""

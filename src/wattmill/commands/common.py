@@ -29,7 +29,7 @@ Concurrency = Annotated[
     int | None, typer.Option("--concurrency", min=1, help="Requests at a time at the most.")
 ]
 OneTenant = Annotated[
-    str | None, typer.Argument(metavar="[TENANT]", help="Default: all.", show_default=False)
+    str | None, typer.Argument(metavar="TENANT", help="Default: all.", show_default=False)
 ]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept with the entry.")]
 FactoryFile = Annotated[
@@ -77,14 +77,9 @@ def show(data: Any, as_json: bool, text: Callable[[], Any]) -> None:
 
         print(msgspec.json.format(msgspec.json.encode(data), indent=2).decode())
         return
-    from rich.console import Console
+    from wattmill.commands.screen import print_screen
 
-    console, found = Console(soft_wrap=False), text()
-    if (
-        not console.is_terminal
-    ):  # a file has room for a table that 80 columns would break within its numbers
-        console.width = max(console.width, console.measure(found).minimum)
-    console.print(found, highlight=False, markup=False)
+    print_screen(text())
 
 
 def show_document(document: "Document", pdf: Path | None, csv: bool, as_json: bool) -> None:
@@ -131,15 +126,21 @@ def pusd(amount: str) -> int:
     return _money(amount, usd_to_pusd)
 
 
-def _money(amount: str, units: Callable[[str], int]) -> int:
-    from decimal import InvalidOperation
+_AMOUNT = r"[+-]?([0-9][0-9_]*|[0-9]{1,3}(,[0-9]{3})+)(\.[0-9]+)?"
+"""Commas only where they part thousands: 12,50 is refused, because it would be read as 1,250."""
 
+
+def _money(amount: str, units: Callable[[str], int]) -> int:
+    import re
+
+    if not re.fullmatch(_AMOUNT, amount):
+        hint = "write it as 500, 1,250 or 12.50"
+        raise UsageError(f"{amount!r} is not an amount of money", hint=hint)
     try:
         return units(amount.replace(",", "").replace("_", ""))
-    except (ValueError, InvalidOperation):
-        raise UsageError(
-            f"{amount!r} is not an amount in USD", hint="write it as 500 or 12.50"
-        ) from None
+    except ValueError:
+        hint = "write it as 500 or 12.50"
+        raise UsageError(f"{amount!r} is not an amount: it is too fine", hint=hint) from None
 
 
 def day(text: str | None) -> str | None:

@@ -21,7 +21,7 @@ def decide(
     html: Html = None,
     as_json: Json = False,
 ) -> None:
-    """When a change breaks even, upkeep included, on what your own machines really cost."""
+    """When a change breaks even, upkeep included. On what your own machines really cost."""
     from datetime import date
 
     one_thread()

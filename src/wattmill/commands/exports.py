@@ -110,6 +110,13 @@ def _as_json_lines(lines: Iterable[str]) -> Iterator[str]:
 def recompute(
     invoice: Annotated[Path, typer.Argument(metavar="INVOICE.json")],
     usage: Annotated[Path, typer.Argument(metavar="USAGE.csv")],
+    more: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[MORE.json|MORE.csv]…",
+            help="For late lines: earlier invoices, and usage, of their months.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Compute an invoice anew from a usage export. Status 1: something differs."""
@@ -118,7 +125,7 @@ def recompute(
     from wattmill.ledger.export import recompute as module
 
     try:
-        found = module.recompute_files(invoice, usage)
+        found = module.recompute_files(invoice, usage, *(more or []))
     except module.Unreadable as error:
         hint = "wattmill export invoice NUMBER, and wattmill export usage --tenant T --month M"
         raise UsageError(str(error), hint=hint) from None

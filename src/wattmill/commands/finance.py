@@ -27,7 +27,7 @@ def finance(
     html: Html = None,
     as_json: Json = False,
 ) -> None:
-    """Cash flow, return, cost of a unit, debt cover, what it hangs on, what may happen."""
+    """Cash flow, return, cost of a unit, debt cover. What it hangs on, what may happen."""
     from datetime import date
 
     one_thread()

@@ -7,7 +7,7 @@ import typer
 from wattmill.commands.common import FactoryFile, Html, Json, factory_path, show
 from wattmill.start import say
 
-Context = Annotated[int | None, typer.Option("--context", help="Tokens per user.")]
+Context = Annotated[int | None, typer.Option("--context", min=1, help="Tokens per user.")]
 Isl = Annotated[int, typer.Option("--isl", help="Input tokens of a request.")]
 Osl = Annotated[int, typer.Option("--osl", help="Output tokens of a request.")]
 Hit = Annotated[float, typer.Option("--hit", help="Share of prompts found in the cache.")]
@@ -73,7 +73,7 @@ def fit(
     html: Html = None,
     as_json: Json = False,
 ) -> None:
-    """What holds a model: how many, how much room, how fast, how dear. Status 1: nothing."""
+    """What holds a model. How many, how much room, how fast, how dear; status 1: nothing."""
     from datetime import date
 
     from wattmill.plan.sizing import fitting
@@ -130,7 +130,7 @@ def size(
     html: Html = None,
     as_json: Json = False,
 ) -> None:
-    """What serves so many users in time: the best by cost, power and speed. Status 1: nothing."""
+    """What serves so many users in time. The best by cost, power and speed; status 1: nothing."""
     from datetime import date
 
     from wattmill.physics.performance import Workload

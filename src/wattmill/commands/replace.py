@@ -40,7 +40,7 @@ def replace(
     html: Html = None,
     as_json: Json = False,
 ) -> None:
-    """Keep, redeploy, sell or swap: what today, what in which month, what the slot's kW are worth."""
+    """Keep, redeploy, sell or swap. What today, what in which month, what the slot's kW are worth."""
     from datetime import date
 
     one_thread()

@@ -11,13 +11,17 @@ from wattmill.core.errors import UsageError
 from wattmill.start import say
 
 if TYPE_CHECKING:
+    from wattmill.catalog.factory import Factory
     from wattmill.web.supervisor import Supervisor
+
+Copy = Annotated[Path, typer.Argument(metavar="FILE", help="The copy of the books.")]
 
 
 def init(
     factory: Annotated[Path, typer.Argument(metavar="FACTORY.toml")] = Path("factory.toml"),
     gguf: Annotated[
-        list[Path] | None, typer.Option("--gguf", help="A model file to serve; may be repeated.")
+        list[Path] | None,
+        typer.Option("--gguf", metavar="FILE", help="A model file to serve; may be repeated."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
     as_json: Json = False,
@@ -105,13 +109,18 @@ def _greet(supervisor: "Supervisor", path: Path) -> None:
     say("\nnext, in another terminal:\n")
     width = max(len(f"wattmill plan {path}"), len(f"wattmill keys create {tenant}")) + 2
     for command, what in (
-        ("demo", "traffic of three tenants, then usage, invoice and margin"),
+        ("demo", f"traffic of {_tenants(factory)}, then usage, invoice and margin"),
         (f"bill {tenant}", "the invoice so far this month"),
         (f"keys create {tenant}", "a key that lasts"),
         (f"plan {path}", "what it could carry, and what a token costs"),
     ):
         say(f"  {'wattmill ' + command:<{width}} {what}")
     say("\nCtrl-C drains and stops.")
+
+
+def _tenants(factory: "Factory") -> str:
+    """As many as ``wattmill demo`` asks for."""
+    return {1: "one tenant", 2: "two tenants"}.get(len(factory.tenants), "three tenants")
 
 
 def reload(factory: FactoryFile = None, data: Data = DATA, as_json: Json = False) -> None:
@@ -149,7 +158,7 @@ def demo(
     show(traffic.demo_json(result), as_json, lambda: traffic.demo_screen(result))
 
 
-def backup(target: Path, data: Data = DATA, as_json: Json = False) -> None:
+def backup(target: Copy, data: Data = DATA, as_json: Json = False) -> None:
     """Copy the books' database while it is in use."""
     from wattmill.web.control import call
 
@@ -157,8 +166,8 @@ def backup(target: Path, data: Data = DATA, as_json: Json = False) -> None:
     show(result, as_json, lambda: f"{result['path']}: {result['bytes']:,} bytes.")
 
 
-def restore(copy: Path, data: Data = DATA, as_json: Json = False) -> None:
-    """Fill an empty data folder, or its empty database, from a copy that ``backup`` wrote."""
+def restore(copy: Copy, data: Data = DATA, as_json: Json = False) -> None:
+    """Fill an empty data folder, or its empty database, from a backup."""
     from wattmill.ledger.copying import restore_books
 
     result = {"path": str(copy.resolve()), "blocks": restore_books(copy, data.resolve())}

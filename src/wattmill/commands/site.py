@@ -30,13 +30,13 @@ def site(
     html: Html = None,
     as_json: Json = False,
 ) -> None:
-    """Power, racks, feeders, cooling, floor, place, contracts, carbon and calendar of a factory."""
+    """Power, racks, cooling and calendar of a factory. Feeders, floor, place, contracts, carbon, too."""
     from datetime import date
 
     one_thread()
     from wattmill.catalog.factory import load_factory
     from wattmill.plan.fleet.records import Objective
-    from wattmill.plan.studies.site.mix import Limits
+    from wattmill.plan.studies.site.fleet import Limits
     from wattmill.plan.studies.site.study import study
     from wattmill.plan.studies.site.text import render
 

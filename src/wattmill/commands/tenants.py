@@ -20,6 +20,10 @@ from wattmill.commands.common import (
 from wattmill.core.errors import UsageError
 
 tenants_app = typer.Typer(help="Tenants: who is served, by which plan.", no_args_is_help=True)
+Budget = Annotated[
+    str | None, typer.Option("--budget", help="Per month, in the currency of the site.")
+]
+
 keys_app = typer.Typer(help="API keys: create, rotate, revoke.", no_args_is_help=True)
 budgets_app = typer.Typer(help="Monthly budgets with a hard stop.", no_args_is_help=True)
 
@@ -27,9 +31,12 @@ budgets_app = typer.Typer(help="Monthly budgets with a hard stop.", no_args_is_h
 @tenants_app.command("list")
 def tenants_list(data: Data = DATA, as_json: Json = False) -> None:
     """Every tenant with its plan, budget and limits."""
+    from wattmill.web.reports import site_currency
     from wattmill.web.text import tenants_table
 
-    call_and_show(data, as_json, "list_tenants", tenants_table)
+    call_and_show(
+        data, as_json, "list_tenants", lambda rows: tenants_table(rows, site_currency(data))
+    )
 
 
 @tenants_app.command("create")
@@ -37,7 +44,7 @@ def tenants_create(
     name: str,
     plan: Annotated[str, typer.Option("--plan", help="A rate plan of the factory file.")],
     timezone: Annotated[str, typer.Option("--timezone")] = "UTC",
-    budget: Annotated[str | None, typer.Option("--budget", help="USD per month.")] = None,
+    budget: Budget = None,
     rpm: Rpm = None,
     concurrency: Concurrency = None,
     reseller: Annotated[
@@ -164,7 +171,7 @@ def keys_create(
     label: Annotated[str, typer.Option("--label")] = "",
     rpm: Rpm = None,
     concurrency: Concurrency = None,
-    budget: Annotated[str | None, typer.Option("--budget", help="USD per month.")] = None,
+    budget: Budget = None,
     data: Data = DATA,
     as_json: Json = False,
 ) -> None:
@@ -204,26 +211,36 @@ def _new_key_text(key: dict[str, Any]) -> str:
 @budgets_app.command("list")
 def budgets_list(data: Data = DATA, as_json: Json = False) -> None:
     """What each tenant may spend this month, has spent, and has reserved."""
+    from wattmill.web.reports import site_currency
     from wattmill.web.text import balances_table
 
-    call_and_show(data, as_json, "balances", balances_table)
+    call_and_show(data, as_json, "balances", lambda rows: balances_table(rows, site_currency(data)))
 
 
 @budgets_app.command("set")
 def budgets_set(
     whose: Annotated[str, typer.Argument(metavar="TENANT|KEY", help="A tenant, or a key's id.")],
-    usd: Annotated[str, typer.Argument(metavar="USD|none", help="USD per month, or none.")],
+    amount: Annotated[
+        str,
+        typer.Argument(metavar="AMOUNT|none", help="Per month, in the currency of the site."),
+    ],
     data: Data = DATA,
     as_json: Json = False,
 ) -> None:
     """Set the monthly budget of a tenant or of one of its keys. The next request feels it."""
-    budget = None if usd.lower() == "none" else uusd(usd)
+    from wattmill.web.reports import site_currency
+
+    budget = None if amount.lower() == "none" else uusd(amount)
     is_key = whose.startswith("k_")
     operation, name = ("set_key_budget", "key_id") if is_key else ("set_tenant", "name")
     call_and_show(
         data,
         as_json,
         operation,
-        lambda row: f"Budget of {whose}: {usd} USD per month.",
+        lambda _: f"Budget of {whose}: {_budget_text(budget, amount, site_currency(data))}.",
         **{name: whose, "budget_uusd": budget},
     )
+
+
+def _budget_text(budget_uusd: int | None, amount: str, currency: str) -> str:
+    return "no limit" if budget_uusd is None else f"{amount} {currency} per month"

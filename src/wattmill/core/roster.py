@@ -89,7 +89,10 @@ class Model(Struct, frozen=True, array_like=True):
 
 
 class Roster(Struct, frozen=True, array_like=True):
-    """Everything that the data plane needs to know about tenants, keys, prices, models, pools and credit."""
+    """Everything that the data plane needs to know about tenants, keys, prices, models, pools and credit.
+
+    All its money is in ``currency``, which words for clients name.
+    """
 
     version: int
     tenants: tuple[Tenant, ...] = ()
@@ -98,3 +101,4 @@ class Roster(Struct, frozen=True, array_like=True):
     models: tuple[Model, ...] = ()
     pools: tuple[Pool, ...] = ()
     grants: tuple[Grant, ...] = ()
+    currency: str = "USD"

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from wattmill.finance.cashflow import monthly_rate, payback_periods
 from wattmill.finance.checks import require
-from wattmill.finance.demand import growth, served_at_peaks
+from wattmill.finance.demand import growth_factors, served_at_peaks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -100,11 +100,11 @@ def payback(
     require(
         machine.full_output_mtok > 0, "the machine makes no tokens", "give full_output_mtok above 0"
     )
-    asked = tokens.output_mtok * growth(months, demand_growth_frac_per_year)
+    asked = tokens.output_mtok * growth_factors(months, demand_growth_frac_per_year)
     made = served_at_peaks(asked, machine.full_output_mtok, tokens.peak_to_mean)
     share = made / asked
     bill = api_usd_per_month(price, tokens) / tokens.output_mtok * asked
-    bill = bill * growth(months, price_growth_frac_per_year)
+    bill = bill * growth_factors(months, price_growth_frac_per_year)
     load = made / machine.full_output_mtok
     own = machine.fixed_usd_per_month + machine.busy_usd_per_month * load
     flow = bill * share - own

@@ -7,7 +7,6 @@ works from month 1 on.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 from msgspec import Struct, field
 
@@ -119,7 +118,7 @@ class Asset(Struct, frozen=True, kw_only=True):
 
 
 class Cost(Struct, frozen=True):
-    """A running cost: so much a month, of the price of the machines in use, and of revenue; they add up.
+    """A running cost: so much a month, of the price of what is owned (dark machines too), and of revenue; they add up.
 
     growth: of all but the share of revenue. Months are counted in the study, both included.
     """
@@ -155,9 +154,6 @@ class Vat(Struct, frozen=True):
     sales_frac: float
     purchases_frac: float
     lag_months: int = 1
-
-
-Side = Literal["book", "economic"]
 
 
 def check(asset: Asset, months: int) -> None:

@@ -20,20 +20,6 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 
-def break_even_utilisation(
-    fixed_usd_per_month: float,
-    full_revenue_usd_per_month: float,
-    full_variable_usd_per_month: float,
-) -> float | None:
-    """Fixed cost / (revenue - variable cost), the latter two per month at full load.
-
-    None if nothing is earned on a unit sold: no load pays. Above 1: more than there is capacity for.
-    """
-    earned = full_revenue_usd_per_month - full_variable_usd_per_month
-    require(fixed_usd_per_month >= 0, "fixed cost is below 0", "give 0 or more")
-    return fixed_usd_per_month / earned if earned > 0 else None
-
-
 def break_even_price(rate_frac_per_month: float, costs_usd: Array, quantity: Array) -> Array:
     """The price that makes costs and sales worth the same, if it never changed: PV(costs) / PV(quantity).
 
@@ -42,17 +28,6 @@ def break_even_price(rate_frac_per_month: float, costs_usd: Array, quantity: Arr
     sold = npv_paths(rate_frac_per_month, quantity)
     require(sold > 0, "nothing is sold, so no price pays", "give a quantity per month")
     return np.asarray(npv_paths(rate_frac_per_month, costs_usd) / sold)
-
-
-def price_factor(rate_frac_per_month: float, flow_usd: Array, revenue_usd: Array) -> Array:
-    """By how much every price of `revenue_usd` must change to make `flow_usd` worth zero, its shape over time kept.
-
-    1 - NPV(flow) / PV(revenue), for every path: 0.8 is a fall of 20 % that can be borne. Exact while nothing else in
-    the flow depends on revenue (no tax, no share of revenue, no elasticity); see `level` for the rest.
-    """
-    earned = npv_paths(rate_frac_per_month, revenue_usd)
-    require(earned > 0, "no revenue, so no price to change", "give revenue per month")
-    return np.asarray(1 - npv_paths(rate_frac_per_month, flow_usd) / earned)
 
 
 def level(value_of: Callable[[float], float], low: float, high: float) -> float | None:
@@ -93,20 +68,13 @@ class Crossover(Struct, frozen=True):
 def crossover(revenue_usd: Array, avoidable_usd: Array) -> Crossover:
     """Of one path. avoidable: costs that end with the machine, not those that go on without it."""
     below = _below(revenue_usd, avoidable_usd)
-    require(below.ndim == 1, "a crossover is of one path", "use switch_off_months for many")
+    require(below.ndim == 1, "a crossover is of one path", "take one of the paths")
     begun = np.flatnonzero((revenue_usd > 0) | (avoidable_usd > 0))
     if not len(begun) or not below.any():
         return Crossover(None, None)
     pays = np.flatnonzero(~below)
     for_good = int(pays[-1]) + 1 if len(pays) else int(begun[0])
     return Crossover(int(below.argmax()), for_good if for_good < len(below) else None)
-
-
-def switch_off_months(revenue_usd: Array, avoidable_usd: Array) -> Array:
-    """The month from which each path (...) stays below its avoidable costs to the end; inf if it does not."""
-    below = _below(revenue_usd, avoidable_usd)
-    stays = np.logical_and.accumulate(below[..., ::-1], axis=-1).sum(axis=-1)
-    return np.where(stays > 0, below.shape[-1] - stays, np.inf)
 
 
 def _below(revenue_usd: Array, avoidable_usd: Array) -> NDArray[np.bool_]:

@@ -87,9 +87,10 @@ def swept(loan: LoanSchedule, cfads_usd: Floats, sweep_frac: float) -> LoanSched
         accrue(paid, t, lends=False)
         before, interest = paid.balance_usd[..., t - 1], paid.interest_usd[..., t]
         due = np.maximum(loan.service_usd[..., t] - interest, 0.0)
-        due = before if t == loan.maturity_month else np.minimum(due, before)
+        due = before if t == loan.terms.maturity_month else np.minimum(due, before)
         more = sweep_frac * np.maximum(cash[..., t] - interest - due, 0.0)
-        paid.principal_usd[..., t] = np.minimum(due + more, before)
+        paid.early_usd[..., t] = np.minimum(more, before - due)
+        paid.principal_usd[..., t] = due + paid.early_usd[..., t]
         close(paid, t)
     return paid
 
@@ -108,7 +109,9 @@ def prepay(loan: LoanSchedule, month: int, usd: Number, keeps: str = "term") -> 
     require(not still, "draws, or interest that is lent, are still to come", "prepay later")
     require(keeps in ("term", "payment"), f"keeps={keeps!r} is not known", "'term' or 'payment'")
     paid = _apart(loan, np.shape(usd))
-    paid.principal_usd[..., month] += usd
+    for changed in (paid.principal_usd, paid.early_usd):
+        changed[..., month] += usd
+    paid.early_usd[..., month + 1 :] = 0.0
     paid.balance_usd[..., month] -= usd
     rest = paid.balance_usd[..., month] / np.where(owed > 0, owed, 1.0)
     for t in _after_draws(loan, month):
@@ -117,7 +120,9 @@ def prepay(loan: LoanSchedule, month: int, usd: Number, keeps: str = "term") -> 
         if keeps == "payment":
             due = np.maximum(loan.service_usd[..., t] - paid.interest_usd[..., t], 0.0)
         before = paid.balance_usd[..., t - 1]
-        paid.principal_usd[..., t] = before if t == loan.maturity_month else np.minimum(due, before)
+        paid.principal_usd[..., t] = (
+            before if t == loan.terms.maturity_month else np.minimum(due, before)
+        )
         close(paid, t)
     return paid
 
@@ -125,17 +130,18 @@ def prepay(loan: LoanSchedule, month: int, usd: Number, keeps: str = "term") -> 
 def all_in_rate_frac_per_year(loan: LoanSchedule) -> float:
     """The yearly rate that the borrower pays with fees: (1 + IRR of the loan's flow)^12 - 1.
 
-    One path only, and a loan that is repaid within its months.
+    One path only. What is still owed in its last month is repaid then, at par.
     """
     require(loan.balance_usd.ndim == 1, "a rate is of one path", "take one of the paths")
-    require(loan.balance_usd[-1] == 0, "the loan is not repaid yet", "give months to its maturity")
-    return yearly_rate(irr(loan.flow_usd.tolist()))
+    flow = loan.flow_usd
+    flow[-1] -= loan.balance_usd[-1]
+    return yearly_rate(irr(flow.tolist()))
 
 
 def _apart(loan: LoanSchedule, paths: tuple[int, ...]) -> LoanSchedule:
-    """A copy whose balance, interest and principal can be filled in for every path."""
+    """A copy whose balance, interest and repayments can be filled in for every path."""
     shape = np.broadcast_shapes(loan.balance_usd.shape, (*paths, 1))
-    names = ("balance_usd", "interest_usd", "principal_usd")
+    names = ("balance_usd", "interest_usd", "principal_usd", "early_usd")
     copies = {name: by_month(getattr(loan, name), shape) for name in names}
     return msgspec.structs.replace(loan, **copies)
 
@@ -198,7 +204,10 @@ def _grown(terms: LoanTerms) -> float:
 
 
 def _carried(terms: LoanTerms, window: Floats, dscr: float) -> Floats:
-    """The largest balance after the last draw at which no month has less than the DSCR."""
+    """The largest balance after the last draw at which no month has less than the DSCR.
+
+    For a sculpted loan: no month with principal in it; interest-only months are a time of grace.
+    """
     free = terms.interest_only_months
     if terms.kind == "sculpted":
         carried = debt_capacity(window[..., free:], terms.rate_frac_per_month, dscr)

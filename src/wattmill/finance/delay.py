@@ -14,13 +14,12 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from wattmill.finance.checks import require
+from wattmill.finance.outcome import PERCENTILES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
-
-PERCENTILES = (5, 10, 50, 90, 95)
 
 
 class DarkFleet(Struct, frozen=True, kw_only=True):

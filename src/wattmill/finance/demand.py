@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 N = TypeVar("N", float, "NDArray[np.float64]")
 
 
-def growth(months: int, frac_per_year: float) -> Array:
+def growth_factors(months: int, frac_per_year: float) -> Array:
     """(1 + frac)^(t / 12) at the end of month 0 to `months`; -0.27 is a fall of 27 % a year."""
     if not -1 < frac_per_year < float("inf"):
         raise PlanError(
@@ -82,12 +82,6 @@ def implied_elasticity(price_factor: float, volume_factor: float) -> float:
             hint="give factors above 0, and a price that changed",
         )
     return float(-np.log(volume_factor) / np.log(price_factor))
-
-
-def served(asked: Array, capacity: Array | float) -> tuple[Array, Array]:
-    """What is served, and what is turned away because there is no capacity; together what was asked."""
-    sold: Array = np.minimum(asked, capacity)
-    return sold, asked - sold
 
 
 @overload

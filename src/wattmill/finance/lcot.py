@@ -70,13 +70,6 @@ def cost_parts(statement: Statement) -> dict[str, Array]:
     return {**capex, **statement.opex_by, "resale": -statement.resale_usd}
 
 
-def shares(parts: Mapping[str, Array]) -> dict[str, Array]:
-    """Each part over the sum of all; together 1. A part below 0, such as resale, has a share below 0."""
-    total = sum(parts.values(), np.zeros(1))
-    require(total > 0, "the parts add up to nothing", "give costs above 0")
-    return {name: part / total for name, part in parts.items()}
-
-
 class Effective(Struct, frozen=True):
     """Cost of the tokens of one hour or month, USD per Mtok: all of them, and input and output apart."""
 

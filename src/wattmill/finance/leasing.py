@@ -52,6 +52,28 @@ def lease_rent(lease: Lease) -> Floats:
     return rent
 
 
+def lease_costs(lease: Lease) -> Floats:
+    """Rent, fee and buyout (end_month + 1) by month, 0 or more: what is spent for good."""
+    costs = lease_rent(lease)
+    costs[lease.start_month] += lease.fee_usd
+    costs[lease.end_month] += lease.buyout_usd
+    return costs
+
+
+def lease_deposit(lease: Lease) -> Floats:
+    """The deposit (end_month + 1) that the lessor holds at the end of each month: no cost, no VAT."""
+    held = np.zeros(lease.end_month + 1)
+    held[lease.start_month : lease.end_month] = lease.deposit_usd
+    return held
+
+
+def over_months(values: Floats, months: int) -> Floats:
+    """The same (months + 1): cut, or with nothing after its end."""
+    fitted = np.zeros(months + 1)
+    fitted[: len(values)] = values[: months + 1]
+    return fitted
+
+
 def lease_flows(lease: Lease, months: int, buys: bool = False) -> Floats:
     """What the user pays and gets back (months + 1); `buys`: keeps the machines for the buyout.
 

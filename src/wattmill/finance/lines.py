@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from wattmill.core.errors import PlanError
-from wattmill.finance.demand import growth, ramp, volume_factor
+from wattmill.finance.demand import growth_factors, ramp, volume_factor
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,7 +51,7 @@ class Factors:
     def price(self, price: Price, first: int = 0) -> tuple[Array, Key]:
         """USD that are certain (months + 1,), and the random factor, relative to month `first`."""
         if price.path is None or self._prices is None:
-            return price.usd * growth(self.months, price.growth_frac_per_year), ()
+            return price.usd * growth_factors(self.months, price.growth_frac_per_year), ()
         return np.full(self.months + 1, price.usd), (self.path(price.path, first),)
 
     def path(self, name: str, first: int = 0) -> object:
@@ -61,7 +61,7 @@ class Factors:
     def load(self, load: Load, first_month: int) -> tuple[Array, Key]:
         """Share of the capacity that is sold, certain and random part."""
         certain = load.frac * ramp(self.months, load.ramp_months, load.start_frac, first_month)
-        certain = certain * growth(self.months, load.growth_frac_per_year)
+        certain = certain * growth_factors(self.months, load.growth_frac_per_year)
         if load.price is None or load.elasticity == 0:
             return np.minimum(certain, load.most_frac), ()
         usd, key = self.price(load.price)

@@ -30,6 +30,7 @@ class LoanTerms(msgspec.Struct, frozen=True):
     last draw is lent too, on top. interest_only_months: how many of `months` come before the first
     principal. fee_frac: of the principal, paid at the first draw. sweep_frac: of what CFADS leaves
     after service, used to repay early; the contract's payments stay, so the loan ends sooner.
+    reserve_months: how many months of service the DSRA holds (`wattmill.finance.reserve`).
     """
 
     name: str
@@ -44,6 +45,7 @@ class LoanTerms(msgspec.Struct, frozen=True):
     max_share_frac: float | None = None
     fee_frac: float = 0.0
     sweep_frac: float = 0.0
+    reserve_months: int = 0
     draws: tuple[float, ...] = ()
     draw_months: int = 0
     start_month: int = 0
@@ -74,7 +76,8 @@ class LoanSchedule(msgspec.Struct, frozen=True, eq=False):
 
     balance is at the end of the month; interest is what accrues. capitalised is the part of it that
     is lent instead of paid, and is in draw too, so balance_t = balance_(t-1) + draw_t - principal_t
-    and the borrower's flow is draw - fee - interest - principal, always.
+    and the borrower's flow is draw - fee - interest - principal, always. early is the part of
+    principal that was not due yet: swept or prepaid.
     """
 
     balance_usd: Floats
@@ -83,12 +86,18 @@ class LoanSchedule(msgspec.Struct, frozen=True, eq=False):
     draw_usd: Floats
     fee_usd: Floats
     capitalised_usd: Floats
-    rate_frac_per_month: float
-    maturity_month: int
+    early_usd: Floats
+    terms: LoanTerms
 
     @property
     def service_usd(self) -> Floats:
-        """Interest and principal that must be paid in cash: what a DSCR divides by."""
+        """Interest and principal that are due in cash: what a DSCR divides by, so without what is
+        repaid early."""
+        return self.paid_usd - self.early_usd
+
+    @property
+    def paid_usd(self) -> Floats:
+        """All that the lender gets in cash but the fee: service, and what is repaid early."""
         return self.interest_usd - self.capitalised_usd + self.principal_usd
 
     @property
@@ -122,6 +131,11 @@ def _faults(terms: LoanTerms) -> list[tuple[bool, str, str]]:
             not (0 <= terms.interest_only_months < terms.months and terms.start_month >= 0),
             f"{terms.interest_only_months} months of interest only do not fit {terms.months} months",
             "give a maturity of a month or more, after the interest-only months",
+        ),
+        (
+            terms.reserve_months < 0,
+            f"a reserve of {terms.reserve_months} months cannot be",
+            "give 3 for the service of three months, 0 for none",
         ),
         (
             not all(0 <= frac <= 1 for frac in fracs),

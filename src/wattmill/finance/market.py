@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from wattmill.finance.checks import require
+from wattmill.finance.checks import require, require_positive
 
 
 def cagr_frac(start: float, end: float, years: float) -> float:
     """Compound annual growth rate: (end / start)^(1 / years) - 1. All three above 0."""
-    _positive(start=start, end=end, years=years)
+    require_positive(start=start, end=end, years=years)
     return _power(end / start, 1 / years) - 1
 
 
@@ -30,7 +30,7 @@ def years_between(start: float, end: float, growth_frac: float) -> float:
     Below 0 where it was `end` in the past. PlanError if nothing grows. A CAGR that is printed beside
     two levels belongs to them only if this is the time between them.
     """
-    _positive(start=start, end=end)
+    require_positive(start=start, end=end)
     _above_all_lost(growth_frac)
     require(growth_frac != 0, "without growth it never gets there", "give a growth other than 0")
     return (math.log(end) - math.log(start)) / math.log1p(growth_frac)
@@ -52,7 +52,7 @@ def shortfall_frac(demand_growth_frac: float, supply_growth_frac: float) -> floa
 
 def value_multiple(value_usd: float, revenue_usd_per_year: float) -> float:
     """A price over a year's revenue: years of revenue that are paid for."""
-    _positive(revenue_usd_per_year=revenue_usd_per_year)
+    require_positive(revenue_usd_per_year=revenue_usd_per_year)
     return value_usd / revenue_usd_per_year
 
 
@@ -66,7 +66,7 @@ def required_revenue(hardware_usd: float, hardware_frac: float, margin_frac: flo
     hardware · 2 · 2 (David Cahn, "AI's $600B Question", 2024). What it leaves out: the life of the
     hardware (a year's purchases are earned back in one year) and uses that bring no revenue.
     """
-    _positive(hardware_frac=hardware_frac)
+    require_positive(hardware_frac=hardware_frac)
     require(
         margin_frac < 1, f"a margin of {margin_frac} leaves no cost", "give a margin below 100 %"
     )
@@ -81,7 +81,7 @@ def return_revenue(
     capital · (return + wear) / margin. wear_frac: share of the capital that is used up in a year;
     margin_frac: what is left of revenue before wear and capital are paid.
     """
-    _positive(margin_frac=margin_frac)
+    require_positive(margin_frac=margin_frac)
     return capital_usd * (return_frac + wear_frac) / margin_frac
 
 
@@ -112,7 +112,7 @@ def years_to_fund(
     leverage_ratio: float = 0.0,
 ) -> float:
     """Years after which `funding_ceiling` reaches a capital; PlanError if shrinking cash never does."""
-    _positive(own_usd_per_year=own_usd_per_year)
+    require_positive(own_usd_per_year=own_usd_per_year)
     years = capital_usd / (own_usd_per_year * _levered(outside_ratio, leverage_ratio))
     if growth_frac == 0:
         return years
@@ -138,11 +138,6 @@ def _years_that_grow(growth_frac: float, years: float) -> float:
 
 def _above_all_lost(growth_frac: float) -> None:
     require(growth_frac > -1, f"a growth of {growth_frac} leaves nothing", "give it above -100 %")
-
-
-def _positive(**values: float) -> None:
-    for name, value in values.items():
-        require(value > 0, f"{name} = {value} is not above 0", f"give {name} above 0")
 
 
 def _power(base: float, exponent: float) -> float:

@@ -8,7 +8,8 @@ import numpy as np
 from msgspec import Struct
 
 from wattmill.finance.assets import Cost
-from wattmill.finance.demand import growth
+from wattmill.finance.demand import growth_factors
+from wattmill.finance.leasing import lease_costs, lease_deposit, over_months
 from wattmill.finance.lines import Factors, Line, total_of
 from wattmill.finance.owned import Owned
 from wattmill.finance.project import Project
@@ -86,7 +87,7 @@ def _opex(
 ) -> dict[str, Array]:
     parts: dict[str, Array] = {}
     if project.power is not None:
-        rises = growth(project.months, project.power.price.growth_frac_per_year)
+        rises = growth_factors(project.months, project.power.price.growth_frac_per_year)
         per_kw = project.power.demand_usd_per_kw_month * rises
         parts["power"] = worked.power.total() + per_kw * worked.committed_kw
     if project.colo is not None:
@@ -96,9 +97,8 @@ def _opex(
         parts["colo"] = colo.total()
     for cost in project.costs:
         parts[cost.name] = _cost(cost, factors, owned.price_usd, revenue)
-    for name, payments in project.leases.items():
-        parts[name] = np.zeros(project.months + 1)
-        parts[name][: len(payments)] = payments[: project.months + 1]
+    for lease in project.leases:
+        parts[lease.name] = over_months(lease_costs(lease), project.months)
     return parts
 
 
@@ -112,7 +112,7 @@ def _cost(cost: Cost, factors: Factors, price_usd: Array, revenue: Array) -> Arr
     if cost.path is not None and factors.random:
         line.add(usd, factors.path(cost.path))
     else:
-        line.add(usd * growth(factors.months, cost.growth_frac_per_year))
+        line.add(usd * growth_factors(factors.months, cost.growth_frac_per_year))
     total = line.total()
     return total + cost.revenue_frac * runs * revenue if cost.revenue_frac else total
 
@@ -125,8 +125,10 @@ def _wear(value: Array, sold: Array, capex: Array) -> Array:
 
 
 def _working_capital(project: Project, revenue: Array, opex: Array) -> Array:
-    """Owed by customers less owed to suppliers at the end of each month."""
+    """Owed by customers, and by lessors (deposits), less owed to suppliers at the end of each month."""
     owed = revenue * (project.receivable_days / DAYS_PER_MONTH)
+    for lease in project.leases:
+        owed = owed + over_months(lease_deposit(lease), project.months)
     if project.payable_days:
         owed = owed - opex * (project.payable_days / DAYS_PER_MONTH)
     if project.sells_at_end:
@@ -139,7 +141,7 @@ def _vat_owed(project: Project, sold: Array, opex_by: dict[str, Array], capex: A
     vat = project.vat
     if vat is None:
         return np.zeros(project.months + 1)
-    free = {cost.name for cost in project.costs if not cost.with_vat} | set(project.leases)
+    free = {cost.name for cost in project.costs if not cost.with_vat}
     taxed = {name: usd for name, usd in opex_by.items() if name not in free}
     bought = capex + total_of(taxed, project.months)
     so_far = np.cumsum(vat.sales_frac * sold - vat.purchases_frac * bought, axis=-1)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from msgspec import Struct, field
+from msgspec import Struct
 
 from wattmill.core.errors import PlanError
 from wattmill.finance.assets import Asset, Cost, Power, Price, Vat, check
 from wattmill.finance.debt import LoanTerms
+from wattmill.finance.leasing import Lease
 from wattmill.finance.tax import TaxTerms
 
 
@@ -16,7 +15,7 @@ class Project(Struct, frozen=True, kw_only=True):
     """Months are counted from 0 (today) to `months`; USD without VAT.
 
     colo: USD per committed kW and month. receivable_days: from the sale to its payment; payable_days: from an opex
-    bill to its payment; below 0 is paid ahead. leases: payments by name, USD for month 0, 1, 2…
+    bill to its payment; below 0 is paid ahead. leases: what they buy out is a running cost of that month.
     loans: the first is the senior one; each is sized on what those before it leave.
     cash_usd: in hand before month 0. sells_at_end: at the end machines are sold at market value, bills are
     settled and what is left of loans is repaid; otherwise all that goes on.
@@ -27,7 +26,7 @@ class Project(Struct, frozen=True, kw_only=True):
     costs: tuple[Cost, ...] = ()
     power: Power | None = None
     colo: Price | None = None
-    leases: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    leases: tuple[Lease, ...] = ()
     receivable_days: float = 0.0
     payable_days: float = 0.0
     vat: Vat | None = None
@@ -44,7 +43,8 @@ def checked(project: Project) -> None:
     for asset in project.assets:
         check(asset, project.months)
     _unique("asset", [asset.name for asset in project.assets])
-    _unique("cost", [*_own_costs(project), *(cost.name for cost in project.costs), *project.leases])
+    costs = [*(cost.name for cost in project.costs), *(lease.name for lease in project.leases)]
+    _unique("cost", [*_own_costs(project), *costs])
     _unique("loan", [loan.name for loan in project.loans])
     _locked(project.power)
 

@@ -27,6 +27,7 @@ ARRAYS = (
     "draw_usd",
     "fee_usd",
     "capitalised_usd",
+    "early_usd",
 )
 """The fields of a `LoanSchedule` that have months."""
 
@@ -70,12 +71,7 @@ def by_month(values: Floats, shape: tuple[int, ...]) -> Floats:
 def blank(terms: LoanTerms, paths: tuple[int, ...]) -> LoanSchedule:
     """A loan of which nothing has happened yet, to its maturity."""
     none = np.zeros((*paths, terms.maturity_month + 1))
-    arrays = {name: none.copy() for name in ARRAYS}
-    return LoanSchedule(
-        **arrays,
-        rate_frac_per_month=terms.rate_frac_per_month,
-        maturity_month=terms.maturity_month,
-    )
+    return LoanSchedule(**{name: none.copy() for name in ARRAYS}, terms=terms)
 
 
 def draw(book: LoanSchedule, terms: LoanTerms, lent: Floats) -> None:
@@ -154,7 +150,7 @@ def accrue(book: LoanSchedule, t: int, lends: bool) -> None:
     """Interest of month t on the balance before it, which is lent or due."""
     if t == 0:
         return
-    book.interest_usd[..., t] = book.balance_usd[..., t - 1] * book.rate_frac_per_month
+    book.interest_usd[..., t] = book.balance_usd[..., t - 1] * book.terms.rate_frac_per_month
     if lends:
         book.capitalised_usd[..., t] = book.interest_usd[..., t]
         book.draw_usd[..., t] += book.interest_usd[..., t]

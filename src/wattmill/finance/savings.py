@@ -31,30 +31,10 @@ def smaller_model_usd(
     return mtok * moved_frac * each
 
 
-def cached_input_usd(
-    input_mtok: float,
-    usd_per_mtok: float,
-    hit_frac: float,
-    read_frac: float,
-    write_frac: float = 1.0,
-) -> float:
-    """A prompt cache: hits are read at a share of the price, misses are written at a multiple of it (1 or more)."""
-    _shares(hit_frac, read_frac)
-    require(write_frac >= 0, f"a write at {write_frac} cannot be", "give a multiple of the price")
-    paid = hit_frac * read_frac + (1 - hit_frac) * write_frac
-    return input_mtok * usd_per_mtok * (1 - paid)
-
-
 def cache_break_even_hit_frac(read_frac: float, write_frac: float) -> float:
     """Share of hits from which a cache with dearer writes saves: (write - 1) / (write - read)."""
     require(read_frac < 1 <= write_frac, "reads save or writes cost nothing", "read < 1 <= write")
     return (write_frac - 1) / (write_frac - read_frac)
-
-
-def cache_break_even_reuses(read_frac: float, write_frac: float) -> float:
-    """Reads per write from which a cache saves: (write - 1) / (1 - read)."""
-    require(read_frac < 1 <= write_frac, "reads save or writes cost nothing", "read < 1 <= write")
-    return (write_frac - 1) / (1 - read_frac)
 
 
 def retrieval_usd(

@@ -15,7 +15,8 @@ from wattmill.finance.cashflow import MultipleRoots, NoRoot, irr, yearly_rate
 from wattmill.finance.checks import require
 from wattmill.finance.debt import all_in_rate_frac_per_year, schedule
 from wattmill.finance.loan_terms import LoanSchedule, LoanTerms
-from wattmill.finance.waterfall import Rules, Waterfall, reserve_target_usd, waterfall
+from wattmill.finance.reserve import reserve_target_usd
+from wattmill.finance.waterfall import Rules, Waterfall, waterfall
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,12 +60,18 @@ def run_spv(
     opex_usd: Floats,
     sized_on_usd: Floats | None = None,
 ) -> SpvCase:
-    """Sizes the debt, runs the waterfall and gives the owners' flow.
+    """Sizes the debt, runs the waterfall and gives the owners' flow. Before tax, but for tax in opex.
 
     capex, receipts and opex (..., months + 1), all 0 or more. sized_on_usd: the lenders' CFADS
     (months + 1), which stands when receipts differ by path; receipts - opex if None. The mezzanine
-    loan is sized on what the senior loan leaves.
+    loan is sized on what the senior loan leaves. PlanError if a loan has a sweep or a reserve of its own.
     """
+    both = (spv.senior, *([spv.mezzanine] if spv.mezzanine else []))
+    require(
+        all(terms.sweep_frac == 0 and terms.reserve_months == 0 for terms in both),
+        "a project company sweeps and reserves by its rules, not by a loan's terms",
+        "give them in `rules`",
+    )
     base = receipts_usd - opex_usd if sized_on_usd is None else sized_on_usd
     cost = float(np.max(capex_usd.sum(axis=-1)))
     senior = schedule(spv.senior, base, cost)
@@ -82,8 +89,7 @@ def run_spv(
 def _filled(rules: Rules, senior: LoanSchedule) -> Rules:
     if rules.reserve_usd or not rules.reserve_months:
         return rules
-    first = int(senior.service_usd.reshape(-1, senior.service_usd.shape[-1]).any(axis=0).argmax())
-    target = reserve_target_usd(senior.service_usd, rules.reserve_months)[..., max(first - 1, 0)]
+    target = reserve_target_usd(senior, rules.reserve_months)[..., 0]
     return msgspec.structs.replace(rules, reserve_usd=float(np.max(target)))
 
 

@@ -4,8 +4,8 @@ Every array is (months + 1,), or (paths, months + 1) where random prices reach i
 
 EBITDA = revenue - opex · CFADS = EBITDA - growth of working capital + growth of VAT owed - tax as if there were no
 debt · project flow = CFADS - capex + resale · equity flow = project flow + tax shield + draws - fees - interest -
-principal - payoff · net income = EBITDA - book depreciation + resale - book value of what was sold - interest -
-fees - tax.
+principal - payoff - growth of the reserve · net income = EBITDA - book depreciation + resale - book value of what was
+sold - interest - fees - tax.
 
 CFADS leaves the tax shield of interest to the owner, so that sizing a loan needs no circle and errs on the safe side.
 """
@@ -17,17 +17,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from msgspec.structs import asdict, replace
 
-from wattmill.core.errors import PlanError
-from wattmill.finance.debt import LoanSchedule, LoanTerms, schedule
+from wattmill.finance.debt import LoanSchedule, LoanTerms, check, schedule, swept
 from wattmill.finance.lines import Factors, Prices
 from wattmill.finance.operations import Operations, operate
 from wattmill.finance.project import Project, checked
+from wattmill.finance.reserve import held_usd
 from wattmill.finance.tax import accrued, profit_tax
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from wattmill.finance.assets import Side
 
     Array = NDArray[np.float64]
 
@@ -38,8 +36,9 @@ class Statement(Operations, frozen=True, kw_only=True):
     sold: quantities by kind of sale. wear_usd is the economic depreciation, depreciation_usd that of the books;
     book_sold_usd is the book value of machines that were sold. unlevered_tax_usd: as if there were no debt.
     payoff_usd: what is still owed at the end of the study, repaid from the sale of the machines; it is not in
-    principal_usd and service_usd, which are the contracts'.
-    vat_owed_usd: taken in and not handed on. cash_usd: opening cash and all equity flows, nothing distributed.
+    principal_usd and service_usd. service_usd is what the contracts ask for; principal_usd has what is swept as well.
+    reserve_usd: held for lenders (DSRA), out of the owner's flow; it earns nothing and comes back.
+    vat_owed_usd: taken in and not handed on. opening_usd: cash in hand before month 0.
     """
 
     months: int
@@ -53,7 +52,8 @@ class Statement(Operations, frozen=True, kw_only=True):
     service_usd: Array
     payoff_usd: Array
     balance_usd: Array
-    cash_usd: Array
+    reserve_usd: Array
+    opening_usd: float
 
     @property
     def ebitda_usd(self) -> Array:
@@ -71,45 +71,27 @@ class Statement(Operations, frozen=True, kw_only=True):
         return self.cfads_usd - self.capex_usd + self.resale_usd
 
     @property
-    def tax_shield_usd(self) -> Array:
-        """Tax that interest and fees saved."""
-        return self.unlevered_tax_usd - self.tax_usd
+    def reserved_usd(self) -> Array:
+        """What is put into the reserve (+) and comes back out of it (-)."""
+        return _grown(self.reserve_usd)
 
     @property
     def equity_flow_usd(self) -> Array:
         """What the owner gets (+) and puts in (-)."""
-        return _equity_flow(self)
+        lenders = self.interest_usd + self.fee_usd + self.principal_usd + self.payoff_usd
+        owners = self.project_flow_usd + self.unlevered_tax_usd - self.tax_usd
+        return owners + self.draw_usd - lenders - self.reserved_usd
+
+    @property
+    def cash_usd(self) -> Array:
+        """Opening cash and all that the owner has got and put in since, nothing distributed."""
+        return self.opening_usd + np.cumsum(self.equity_flow_usd, axis=-1)
 
     @property
     def net_income_usd(self) -> Array:
         """Profit after tax by the books."""
-        earned = self.operating_profit_usd("book") + self.resale_usd - self.book_sold_usd
+        earned = self.ebitda_usd - self.depreciation_usd + self.resale_usd - self.book_sold_usd
         return earned - self.interest_usd - self.fee_usd - self.tax_usd
-
-    def operating_profit_usd(self, side: Side) -> Array:
-        """EBITDA less depreciation of the books, or less what was lost on the market."""
-        return self.ebitda_usd - (self.depreciation_usd if side == "book" else self.wear_usd)
-
-    @property
-    def sources_usd(self) -> Array:
-        """Where each month's money came from: customers, buyers of machines, lenders, the owner, VAT taken in."""
-        return (
-            self.revenue_usd + self.resale_usd + self.draw_usd
-            + np.maximum(_grown(self.vat_owed_usd), 0)
-            + np.maximum(-_grown(self.working_capital_usd), 0)
-            + np.maximum(-self.equity_flow_usd, 0)
-        )  # fmt: skip
-
-    @property
-    def uses_usd(self) -> Array:
-        """Where it went: running, machines, tax, lenders, the owner, VAT handed on, bills not yet paid."""
-        return (
-            self.opex_usd + self.capex_usd + self.tax_usd
-            + self.interest_usd + self.principal_usd + self.payoff_usd + self.fee_usd
-            + np.maximum(-_grown(self.vat_owed_usd), 0)
-            + np.maximum(_grown(self.working_capital_usd), 0)
-            + np.maximum(self.equity_flow_usd, 0)
-        )  # fmt: skip
 
 
 def statement(
@@ -120,22 +102,19 @@ def statement(
     """The project month by month; with random `prices` (`processes.Paths`, or arrays by name) on every path.
 
     schedules: of the loans, from `loan_schedules`, which is what is done without them: a lender sizes on the case
-    without random prices, and service does not follow them, but for cash sweeps.
+    without random prices, and service does not follow them. Cash sweeps follow the cash that there is.
     PlanError if the project contradicts itself, or a price that it names is missing.
     """
     checked(project)
     operations = operate(project, Factors(project.months, prices))
     tax = _tax(project, operations, None)
-    if schedules is None:
-        schedules = loan_schedules(project)
-    loans = schedules
-    if prices is not None:
-        loans = _followed(project, schedules, _lenders_cfads(project, operations, tax))
+    contracts = loan_schedules(project) if schedules is None else schedules
+    loans = _followed(project, contracts, _lenders_cfads(project, operations, tax))
     return _joined(project, operations, tax, loans)
 
 
 def loan_schedules(project: Project) -> dict[str, LoanSchedule]:
-    """Every loan, sized on CFADS without random prices, less the service of those before it.
+    """Every loan by its contract, not swept, sized on CFADS without random prices less what those before it get.
 
     That CFADS has tax laid evenly on the months that it is for: a lender has it set aside, and sees no month
     without cash in which a year's tax is paid.
@@ -146,32 +125,25 @@ def loan_schedules(project: Project) -> dict[str, LoanSchedule]:
     cost = float(operations.capex_usd.sum())
     made = {}
     for terms in project.loans:
-        made[terms.name] = schedule(terms, left, cost)
-        left = left - made[terms.name].service_usd
+        check(terms)
+        made[terms.name] = schedule(replace(terms, sweep_frac=0.0), left, cost)
+        left = left - _paid(terms, made[terms.name], left).paid_usd
     return made
 
 
 def _followed(
-    project: Project, schedules: dict[str, LoanSchedule], cfads: Array
+    project: Project, contracts: dict[str, LoanSchedule], cfads: Array
 ) -> dict[str, LoanSchedule]:
-    """Loans with a cash sweep, anew on every path; the others as they are."""
-    left, loans = cfads, dict(schedules)
+    """Loans as they are paid from this CFADS: those with a sweep anew on every path, the others as agreed."""
+    left, loans = cfads, {}
     for terms in project.loans:
-        if terms.sweep_frac > 0:
-            lent = _as_lent(terms, schedules[terms.name])
-            loans[terms.name] = schedule(lent, left)
-        left = left - loans[terms.name].service_usd
+        loans[terms.name] = _paid(terms, contracts[terms.name], left)
+        left = left - loans[terms.name].paid_usd
     return loans
 
 
-def _as_lent(terms: LoanTerms, base: LoanSchedule) -> LoanTerms:
-    if terms.kind == "sculpted":
-        raise PlanError(
-            f"the loan {terms.name!r} is sculpted and swept, which random prices cannot follow",
-            hint="sweep a loan of another kind, or leave out the random prices",
-        )
-    lent = float((base.draw_usd - base.capitalised_usd).sum())
-    return replace(terms, principal_usd=lent, dscr=None, max_share_frac=None)
+def _paid(terms: LoanTerms, contract: LoanSchedule, cfads: Array) -> LoanSchedule:
+    return swept(contract, cfads, terms.sweep_frac) if terms.sweep_frac else contract
 
 
 def _joined(
@@ -192,8 +164,6 @@ def _joined(
     financing = sums["interest_usd"] + sums["fee_usd"]
     paid = _tax(project, operations, financing) if financing.any() else tax
     sums["payoff_usd"], sums["balance_usd"] = _paid_off(project, sums["balance_usd"])
-    repaid = sums["principal_usd"] + sums["payoff_usd"]
-    flow = _flow(operations, paid) + sums["draw_usd"] - repaid - financing
     of_operations: dict[str, Any] = asdict(operations)
     return Statement(
         **of_operations,
@@ -201,7 +171,8 @@ def _joined(
         unlevered_tax_usd=tax,
         tax_usd=paid,
         loans=loans,
-        cash_usd=project.cash_usd + np.cumsum(flow, axis=-1),
+        reserve_usd=held_usd(project.loans, loans, project.months, is_repaid=project.sells_at_end),
+        opening_usd=project.cash_usd,
         **sums,
     )
 
@@ -233,15 +204,6 @@ def _cfads(o: Operations, tax: Array) -> Array:
 
 def _lenders_cfads(project: Project, o: Operations, tax: Array) -> Array:
     return _cfads(o, tax if project.tax is None else accrued(tax, project.tax.period_months))
-
-
-def _flow(o: Operations, tax: Array) -> Array:
-    return _cfads(o, tax) - o.capex_usd + o.resale_usd
-
-
-def _equity_flow(s: Statement) -> Array:
-    repaid = s.principal_usd + s.payoff_usd
-    return _flow(s, s.tax_usd) + s.draw_usd - repaid - s.interest_usd - s.fee_usd
 
 
 def _grown(stock: Array) -> Array:

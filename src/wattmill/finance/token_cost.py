@@ -6,9 +6,9 @@ of hours or millions is needed inside. Exact by definition.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from wattmill.finance.checks import require
+from wattmill.finance.checks import require, require_positive
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +22,7 @@ def usd_per_token(usd_per_s: N, tok_per_s: N, utilisation_frac: N) -> N:
 
     utilisation_frac (0..1]: tokens made over those that could have been.
     """
-    _positive(tok_per_s=tok_per_s, utilisation_frac=utilisation_frac)
+    require_positive(tok_per_s=tok_per_s, utilisation_frac=utilisation_frac)
     return usd_per_s / (tok_per_s * utilisation_frac)
 
 
@@ -30,7 +30,7 @@ def owned_usd_per_s(
     paid_usd: N, resale_usd: N, life_s: N, power_w: N, pue: N, usd_per_joule: N, other_usd_per_s: N
 ) -> N:
     """Cost of a second of owned machines: wear + energy at the meter + what else runs on."""
-    _positive(life_s=life_s)
+    require_positive(life_s=life_s)
     return (paid_usd - resale_usd) / life_s + power_w * pue * usd_per_joule + other_usd_per_s
 
 
@@ -51,13 +51,13 @@ def request_usd(isl: N, osl: N, hit_frac: N, input_usd: N, cached_usd: N, output
 
 def margin_frac(price: N, cost: N) -> N:
     """Gross margin: 1 - cost / price."""
-    _positive(price=price)
+    require_positive(price=price)
     return 1 - cost / price
 
 
 def break_even_tok_per_s(usd_per_s: N, api_usd_per_token: N) -> N:
     """Tokens per second, day and night, from which owning costs less than an API."""
-    _positive(api_usd_per_token=api_usd_per_token)
+    require_positive(api_usd_per_token=api_usd_per_token)
     return usd_per_s / api_usd_per_token
 
 
@@ -70,23 +70,18 @@ def payback_s(paid_usd: N, tok_per_s: N, api_usd_per_token: N, running_usd_per_s
 
 def yearly_factor(before: N, after: N, years: N) -> N:
     """By how much something falls each year: (before / after)^(1 / years)."""
-    _positive(before=before, after=after, years=years)
+    require_positive(before=before, after=after, years=years)
     factor: N = (before / after) ** (1 / years)
     return factor
 
 
 def cascade_cost_frac(small: N, large: N, escalated_frac: N) -> N:
     """Cost of asking a small model first and the large one for a share, over the large one alone."""
-    _positive(large=large)
+    require_positive(large=large)
     return (small + escalated_frac * large) / large
 
 
 def cascade_break_even_frac(small: N, large: N) -> N:
     """Share of escalations at which a cascade costs as much as the large model alone."""
-    _positive(large=large)
+    require_positive(large=large)
     return 1 - small / large
-
-
-def _positive(**values: Any) -> None:
-    for name, value in values.items():
-        require(value > 0, f"{name} = {value} is not above 0", f"give {name} above 0")

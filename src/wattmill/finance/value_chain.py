@@ -116,12 +116,6 @@ def round_trip_usd(flows: Sequence[Flow]) -> float:
     return _sales(flows, _most_circling(flows, counts))
 
 
-def round_trips(flows: Sequence[Flow]) -> tuple[Circle, ...]:
-    """The circles of one such circulation, largest first; those without a sale are left out."""
-    counts = [flow.kind == "sale" for flow in _checked(flows)]
-    return _circles(flows, _most_circling(flows, counts))
-
-
 def _circling_to_final_buyers(flows: Sequence[Flow]) -> float:
     members = _members(flows)
     counts = [flow.kind == "sale" and flow.payer not in members for flow in flows]

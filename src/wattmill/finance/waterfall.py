@@ -14,6 +14,7 @@ import numpy as np
 
 from wattmill.finance.checks import require
 from wattmill.finance.repayment import by_month
+from wattmill.finance.reserve import reserve_target_usd
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,8 +48,8 @@ BALANCES = (
 class Rules(msgspec.Struct, frozen=True):
     """How the cash is steered.
 
-    reserve_months: the DSRA holds the senior service of so many months to come; it pays senior
-    service when cash does not, and gives back what it need not hold. reserve_usd: in it at the
+    reserve_months: the DSRA holds the senior service of so many months to come, but no lump at
+    maturity; it pays senior service when cash does not, and gives back what it need not hold. reserve_usd: in it at the
     start. sweep_frac: share of what is left after the reserve that repays the senior loan early.
     lockup_dscr: below it nothing goes to mezzanine or owners; the cash waits, and first pays senior
     service. Without lock-up: None.
@@ -119,16 +120,6 @@ def waterfall(
     return Waterfall(receipts_usd=receipts, opening_usd=rules.reserve_usd, **company.book)
 
 
-def reserve_target_usd(service_usd: Floats, months: int) -> Floats:
-    """The senior service (...) of the `months` after each month: what a DSRA must hold."""
-    ahead = np.concatenate(
-        [service_usd[..., 1:], np.zeros((*service_usd.shape[:-1], months + 1))], axis=-1
-    )
-    windows = np.lib.stride_tricks.sliding_window_view(ahead, max(months, 1), axis=-1)
-    sums = windows.sum(axis=-1)[..., : service_usd.shape[-1]]
-    return np.asarray(sums if months else np.zeros(service_usd.shape))
-
-
 class _Company:
     """Accounts, debts and book of all paths, while the months go by."""
 
@@ -140,9 +131,10 @@ class _Company:
         rules: Rules,
     ) -> None:
         self.rules = rules
+        self.terms = senior.terms
         self.senior = _Debt(senior, shape[:-1])
         self.mezzanine = _Debt(mezzanine, shape[:-1])
-        self.target = reserve_target_usd(senior.service_usd, rules.reserve_months)
+        self.target = reserve_target_usd(senior, rules.reserve_months)
         self.reserve = np.full(shape[:-1], float(rules.reserve_usd))
         self.cash = np.zeros(shape[:-1])
         self.book = {name: by_month(np.zeros(1), shape) for name in (*PAYMENTS, *BALANCES)}
@@ -154,7 +146,7 @@ class _Company:
         interest, principal = self.senior.due(t)
         due = interest + principal
         unpaid = unpaid + due - self.serve_senior(t)
-        self.refill(self.target[..., t])
+        self.refill(self.wanted(t))
         # What the reserve gives back is not for the owners while bills are open.
         unpaid = unpaid - self.pay("opex_usd", t, opex - self.book["opex_usd"][..., t])
         swept = self.pay("sweep_usd", t, self.rules.sweep_frac * self.cash, self.senior.owed)
@@ -179,6 +171,14 @@ class _Company:
         principal = self.pay("senior_principal_usd", t, principal)
         self.senior.settle(t, interest, principal)
         return interest + principal
+
+    def wanted(self, t: int) -> Floats:
+        """What the reserve must hold: never more than would pay for all that is still owed."""
+        terms, target = self.terms, self.target[..., t]
+        if t <= terms.drawn_month:
+            return target
+        grown = (1 + terms.rate_frac_per_month) ** self.rules.reserve_months
+        return np.minimum(target, self.senior.owed * grown)
 
     def refill(self, target: Floats) -> None:
         """Fills the reserve up to its target, or takes out what is above it."""
@@ -232,7 +232,7 @@ class _Debt:
     def _interest(self, t: int) -> tuple[Floats, Floats]:
         """Of the month: all of it, and the part that is lent."""
         assert self.loan is not None
-        interest = self.owed * self.loan.rate_frac_per_month
+        interest = self.owed * self.loan.terms.rate_frac_per_month
         return interest, np.where(self.loan.capitalised_usd[..., t] > 0, interest, 0.0)
 
     def _drawn(self, t: int) -> Floats:

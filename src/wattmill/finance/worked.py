@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wattmill.finance.assets import HOURS_PER_MONTH, Asset, Power, Sale
-from wattmill.finance.demand import contracted_frac, growth
+from wattmill.finance.demand import contracted_frac, growth_factors
 from wattmill.finance.lines import Factors, Key, Line
 from wattmill.finance.owned import working
 
@@ -59,7 +59,9 @@ class Worked:
         c = asset.contract
         if c is None:
             return (usd, usd), (keys, keys)
-        agreed = sale.price.usd * c.price_frac * growth(self._months, c.growth_frac_per_year)
+        agreed = (
+            sale.price.usd * c.price_frac * growth_factors(self._months, c.growth_frac_per_year)
+        )
         return (usd, agreed), (keys, ())
 
     def _draw(self, asset: Asset, on: Array, busy: Shares) -> None:

@@ -115,10 +115,16 @@ def message_of(
 
 def put(connection: Connection, message: Message, now_us: int) -> bool:
     """Write it within the caller's transaction. ``False`` when it was there already, whatever became of it."""
-    if connection.execute(select(outbox.c.id).where(outbox.c.id == message.id)).first():
+    if is_known(connection, message.id):
         return False
     connection.execute(insert(outbox).values(**msgspec.structs.asdict(message), created_us=now_us))
     return True
+
+
+def is_known(connection: Connection, message_id: str | None) -> bool:
+    """Whether there is a message of that id, whatever became of it."""
+    found = select(outbox.c.id).where(outbox.c.id == message_id)
+    return connection.execute(found).first() is not None
 
 
 def receipt(connection: Connection, message_id: str) -> str | None:

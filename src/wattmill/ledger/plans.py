@@ -5,14 +5,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, insert, select
 
 from wattmill.catalog.factory import RatePlan
 from wattmill.core.records import METERS, Band, Price
 from wattmill.core.terms import Terms, decode_terms, encode_terms
 from wattmill.ledger import schema
 from wattmill.tariff.period import PlanVersion
-from wattmill.tariff.prices import linear_terms, request_prices
+from wattmill.tariff.prices import request_prices
 
 
 def enter_plan(connection: Connection, plan: RatePlan, timezone: str, now_us: int) -> None:
@@ -60,24 +60,6 @@ def prices(connection: Connection) -> list[Price]:
     """Every request price, in the order of their numbers."""
     rows = connection.execute(select(schema.price).order_by(schema.price.c.version))
     return [_price(row) for row in rows]
-
-
-def upgrade_prices(connection: Connection) -> None:
-    """Take prices of schema 1 over: each is a version of its plan by itself, and stays as it is."""
-    for column in ("plan_version INTEGER", "model TEXT", "pool TEXT", "band TEXT"):
-        connection.execute(text(f"ALTER TABLE price ADD COLUMN {column}"))
-    connection.execute(text("ALTER TABLE price ADD COLUMN denominator BIGINT NOT NULL DEFAULT 1"))
-    for row in connection.execute(select(schema.price)).all():
-        meters = [getattr(row, meter) for meter in METERS]
-        connection.execute(
-            insert(schema.rate_plan_version).values(
-                version=row.version,
-                plan=row.plan,
-                valid_from_us=row.valid_from_us,
-                recorded_us=row.recorded_us,
-                terms=encode_terms(linear_terms(meters)),
-            )
-        )
 
 
 def _latest(connection: Connection, plan: str) -> PlanVersion | None:

@@ -23,7 +23,6 @@ from sqlalchemy import Connection, func, or_, select
 from wattmill.ledger import schema
 from wattmill.ledger.retention.reading import has_retired, retired_error
 from wattmill.ledger.retention.tables import retired_work
-from wattmill.ledger.store import Store
 
 
 class Tokens(Struct, frozen=True):
@@ -116,18 +115,10 @@ def _requests(work: Iterable[Work]) -> int:
     return sum(item.requests for item in work)
 
 
-def work_of(store: Store, pool: str, start_s: float = 0.0) -> list[Work]:
-    """What a pool's engine was asked for since ``start_s``, by how it ended.
+def work_seen(connection: Connection, pool: str, start_us: int, end_us: int) -> list[Work]:
+    """What a pool's engine was asked for by requests held in ``[start_us, end_us)``, by how it ended.
 
     Where a gateway died with a request, nobody knows which pool had it: it counts for each.
-    """
-    with store.reading() as connection:
-        return work_seen(connection, pool, round(start_s * 1e6), 2**62)
-
-
-def work_seen(connection: Connection, pool: str, start_us: int, end_us: int) -> list[Work]:
-    """The same of requests whose hold is in ``[start_us, end_us)``, on a connection.
-
     ``LedgerError`` when some of them are retired and no reading of the engine was at these instants.
     """
     found = [

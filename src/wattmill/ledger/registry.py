@@ -20,6 +20,7 @@ from wattmill.core.money import PUSD_PER_UUSD
 from wattmill.core.records import Price
 from wattmill.core.roster import Grant, Key, Model, Pool, Roster, Tenant
 from wattmill.ledger import plans, schema
+from wattmill.ledger.admission import require_limits, require_text
 from wattmill.ledger.store import Store
 from wattmill.tariff.period import PlanVersion
 
@@ -78,6 +79,7 @@ class Registry:
     def load_factory(self, factory: Factory, text: str, now_s: float) -> None:
         """Take over a factory file: new and changed tenants, new price versions; keep its text."""
         now_us = round(now_s * 1e6)
+        require_text("factory file", {"path": str(factory.path.resolve()), "text": text})
         with self._store.transaction() as connection:
             if _latest_factory_text(connection) != text:
                 connection.execute(
@@ -129,7 +131,13 @@ class Registry:
         prepaid: bool = False,
     ) -> TenantRow:
         """A tenant that is not in the factory file. ``parent`` is the reseller who is billed for it."""
-        _require_limits(budget_uusd, requests_per_minute, max_concurrency)
+        limits = {
+            "budget_uusd": budget_uusd,
+            "requests_per_minute": requests_per_minute,
+            "max_concurrency": max_concurrency,
+        }
+        require_limits(limits)
+        require_text("tenant", {"name": name, "plan": plan, "parent": parent})
         with self._store.transaction() as connection:
             _require_plan(connection, plan)
             if parent is not None:
@@ -143,26 +151,25 @@ class Registry:
                     name=name,
                     plan=plan,
                     timezone=timezone,
-                    budget_uusd=budget_uusd,
-                    requests_per_minute=requests_per_minute,
-                    max_concurrency=max_concurrency,
                     active=True,
                     from_file=None,
                     parent=parent,
                     prepaid=prepaid,
+                    **limits,
                 )
             )
             return _require_tenant(connection, name)
 
     def set_tenant(self, name: str, **values: Any) -> TenantRow:
         """Change one of ``_SETTABLE``: plan, limits, whether it is prepaid, whether it is served."""
+        require_text("tenant", {"name": name, **values})
         with self._store.transaction() as connection:
             _require_tenant(connection, name)
             if unknown := values.keys() - _SETTABLE:
                 raise UsageError(
                     f"a tenant has no {min(unknown)!r}", hint=", ".join(sorted(_SETTABLE))
                 )
-            _require_limits(*(value for name, value in values.items() if name != "plan"))
+            require_limits(values)
             if "plan" in values:
                 _require_plan(connection, values["plan"])
             connection.execute(
@@ -190,7 +197,13 @@ class Registry:
         budget_uusd: int | None = None,
     ) -> NewKey:
         """A new key. Its text is in the answer and nowhere else."""
-        _require_limits(budget_uusd, requests_per_minute, max_concurrency)
+        limits = {
+            "budget_uusd": budget_uusd,
+            "requests_per_minute": requests_per_minute,
+            "max_concurrency": max_concurrency,
+        }
+        require_limits(limits)
+        require_text("key", {"label": label, "tenant": tenant})
         text = KEY_PREFIX + secrets.token_urlsafe(32)
         key_id = "k_" + secrets.token_hex(6)
         with self._store.transaction() as connection:
@@ -201,18 +214,17 @@ class Registry:
                     sha256=hash_key(text),
                     tenant=tenant,
                     label=label,
-                    requests_per_minute=requests_per_minute,
-                    max_concurrency=max_concurrency,
                     created_us=round(now_s * 1e6),
                     revoked_us=None,
-                    budget_uusd=budget_uusd,
+                    **limits,
                 )
             )
         return NewKey(key_id, tenant, text)
 
     def set_key_budget(self, key_id: str, budget_uusd: int | None) -> KeyRow:
         """What a key may spend in a month; ``None`` for no limit of its own."""
-        _require_limits(budget_uusd)
+        require_limits({"budget_uusd": budget_uusd})
+        require_text("key", key_id)
         with self._store.transaction() as connection:
             _require_key(connection, key_id)
             mine = schema.key.c.id == key_id
@@ -221,6 +233,7 @@ class Registry:
 
     def revoke_key(self, key_id: str, now_s: float) -> KeyRow:
         """From now on the key is refused. A second time changes nothing."""
+        require_text("key", key_id)
         with self._store.transaction() as connection:
             row = _require_key(connection, key_id)
             if row.revoked_us is None:
@@ -233,6 +246,7 @@ class Registry:
 
     def rotate_key(self, key_id: str, now_s: float) -> NewKey:
         """A new key with the limits of the old one, which is revoked."""
+        require_text("key", key_id)
         with self._store.reading() as connection:
             old = _require_key(connection, key_id)
         if old.revoked_us is not None:
@@ -268,6 +282,7 @@ class Registry:
         pools: tuple[Pool, ...],
         version: int,
         grants: tuple[Grant, ...] = (),
+        currency: str = "USD",
     ) -> Roster:
         """What is in force, for the data plane. Models and pools come from the factory file."""
         tenants = tuple(_roster_tenant(row) for row in self.tenants() if row.active)
@@ -275,7 +290,8 @@ class Registry:
         keys = tuple(
             _roster_key(row, sha256) for row, sha256 in self._live_keys() if row.tenant in active
         )
-        return Roster(version, tenants, keys, tuple(self.prices()), models, pools, grants)
+        prices = tuple(self.prices())
+        return Roster(version, tenants, keys, prices, models, pools, grants, currency)
 
     def _live_keys(self) -> list[tuple[KeyRow, str]]:
         statement = select(schema.key).where(schema.key.c.revoked_us.is_(None))
@@ -351,12 +367,6 @@ def _require_plan(connection: Connection, plan: str) -> None:
     if plan not in names:
         known = ", ".join(sorted(names)) or "none"
         raise UsageError(f"there is no rate plan {plan!r}", hint=f"rate plans here: {known}")
-
-
-def _require_limits(*limits: int | None) -> None:
-    """``UsageError`` for a negative one: no limit is ``None``, and nothing else stands for it."""
-    if negative := [limit for limit in limits if limit is not None and limit < 0]:
-        raise UsageError(f"a limit cannot be negative: {min(negative)}", hint="none is no limit")
 
 
 def _require_key(connection: Connection, key_id: str) -> KeyRow:

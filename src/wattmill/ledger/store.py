@@ -40,6 +40,9 @@ from wattmill.ledger.rows import (
 _SERVER_LOCK = 0x776D
 """The advisory lock of whoever writes books into a PostgreSQL database."""
 
+ERASABLE = ("request", "resale", "tenant_identity", "document_buyer", "factory_version")
+"""Tables of which rows are deleted or changed so that nobody can read them any more."""
+
 
 class Store:
     """Reads and writes the tables. Use as a context manager."""
@@ -307,7 +310,7 @@ class Store:
             if self.dialect == "sqlite":
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").close()
             else:
-                connection.exec_driver_sql("VACUUM request, resale")
+                connection.exec_driver_sql(f"VACUUM {', '.join(ERASABLE)}")
 
     # --- backup ------------------------------------------------------------------------------------------------------
 

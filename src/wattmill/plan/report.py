@@ -25,6 +25,8 @@ from wattmill.physics.performance import Performance, Workload, performance
 from wattmill.physics.power import peak_power_w
 from wattmill.plan.offers import Offer, best_offer, pool_offer
 from wattmill.plan.refusal import refuse
+from wattmill.plan.studies.electricity import power_usd_per_kwh
+from wattmill.plan.studies.sourced import Sources, in_other_currency
 from wattmill.site.power import colo_usd_per_month, energy_usd_per_month, over_cap_kw, site_kw
 
 DEFAULT_CONTEXT_TOKENS = 8192
@@ -143,6 +145,7 @@ class _Study(msgspec.Struct, frozen=True):
     context_tokens: int | None
     workload: Workload
     discount_frac_per_year: float
+    power_usd_per_kwh: float
 
 
 def plan_factory(
@@ -164,6 +167,7 @@ def plan_factory(
     takes). PlanError with the figures if a pool cannot hold its model, CatalogError for a name that
     the catalog does not know.
     """
+    sources = Sources(factory)
     study = _Study(
         factory,
         today,
@@ -171,6 +175,7 @@ def plan_factory(
         context_tokens,
         Workload(isl, osl, hit_frac),
         discount_frac_per_year,
+        power_usd_per_kwh(factory, sources),
     )
     pools: list[PoolPlan] = []
     clouds: list[CloudPlan] = []
@@ -183,6 +188,8 @@ def plan_factory(
             else:
                 pools.append(_pool_plan(study, pool, deployment))
                 notes += _notes(study, pools[-1], pool)
+    if pools:
+        notes += _power_notes(factory, sources)
     site = _site_plan(factory, pools)
     if site.over_cap_kw:
         pools = [msgspec.structs.replace(pool, binds="power cap") for pool in pools]
@@ -287,7 +294,7 @@ def _cost(
 ) -> Cost:  # fmt: skip
     site = study.factory.site
     paid_usd, source = _paid_usd(pool, deployment)
-    energy_usd = energy_usd_per_month(mean_w, site.pue, site.power_usd_per_kwh)
+    energy_usd = energy_usd_per_month(mean_w, site.pue, study.power_usd_per_kwh)
     colo_usd = colo_usd_per_month(peak_w, site.pue, site.colo_usd_per_kw_month)
     worn_usd = lcot = total_usd = per_mtok = None
     if paid_usd is not None:
@@ -379,6 +386,14 @@ def _notes(study: _Study, plan: PoolPlan, pool: Pool) -> Iterator[str]:
             f"{plan.name}: no price of {plan.model} is known; held against {offer.name} of"
             f" {offer.provider}, the nearest in size"
         )
+
+
+def _power_notes(factory: Factory, sources: Sources) -> Iterator[str]:
+    """What a kWh costs, where the file does not say it."""
+    if not factory.says("site", "power_usd_per_kwh"):
+        (price,) = sources.all
+        yield f"power at {price.value} {price.unit} ({price.source}); give power_usd_per_kwh"
+    yield from in_other_currency(factory, sources.all)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from wattmill.core.money import PUSD_PER_UUSD, format_usd
 from wattmill.core.records import Price, Usage
 from wattmill.core.roster import Key, Model, Roster, Tenant
 from wattmill.policy.events import (
@@ -123,6 +124,7 @@ class Lifecycle:
         self._allowances: dict[str, Allowance] = {}
         self._models: dict[str, Model] = {}
         self._prices = PriceBook(())
+        self._currency = "USD"
         self._handlers: dict[type, Callable[[Any, View], list[Action]]] = {
             RosterChanged: self._on_roster,
             Arrived: self._on_arrived,
@@ -156,6 +158,7 @@ class Lifecycle:
         self._callers = {key.id: self._caller(key, tenants) for key in roster.keys}
         self._models = {model.alias: model for model in roster.models}
         self._prices = PriceBook(roster.prices)
+        self._currency = roster.currency
         self._router.set_pools(roster.pools)
         return []
 
@@ -231,9 +234,9 @@ class Lifecycle:
     def _on_hold_refused(self, event: HoldRefused, _view: View) -> list[Action]:
         if not self._close_holding(event.request):
             return []
-        left = max(event.remaining_pusd, 0) / 10**12
+        left = f"{_shown(max(event.remaining_pusd, 0))} {self._currency}"
         what = _LIMITS.get(event.limit, event.limit)
-        message = f"The {what} does not cover this request (left: {left:.6f} USD)."
+        message = f"The {what} does not cover this request (left: {left})."
         return [Reject(event.request, "insufficient_quota", message)]
 
     def _on_hold_lost(self, event: HoldLost, _view: View) -> list[Action]:
@@ -391,6 +394,11 @@ def _resellers(tenant: Tenant, tenants: Mapping[str, Tenant]) -> tuple[Tenant, .
 def _no_price(event: Arrived, party: Tenant) -> Reject:
     message = f"The rate plan {party.plan!r} has no price in force."
     return Reject(event.request, "no_price", message)
+
+
+def _shown(amount_pusd: int) -> str:
+    """With six decimals, and what is finer left off: nobody is told of more than there is."""
+    return format_usd(amount_pusd // PUSD_PER_UUSD * PUSD_PER_UUSD, 6)
 
 
 def _over_limit(event: Arrived, caller: _Caller) -> Reject | None:

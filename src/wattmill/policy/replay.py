@@ -1,7 +1,8 @@
 """The log of what was decided, and its replay: yesterday's events must give yesterday's actions.
 
-A log is a file of frames, one for each step: ``length (u32 LE)`` and a MessagePack document. A
-frame that is torn at the end of a file is left out: its process died while it wrote.
+A log is a file of frames, one for each step: ``length (u32 LE)`` and a MessagePack document, or a JSON one where the
+step has a budget whose whole number does not fit into the 64 bits of MessagePack. A frame that is torn at the end of a
+file is left out: its process died while it wrote.
 """
 
 import struct
@@ -34,6 +35,8 @@ class Difference(Struct, frozen=True):
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Step)
+_wide_encoder = msgspec.json.Encoder()
+_wide_decoder = msgspec.json.Decoder(Step)
 
 
 def replay(log: Iterable[Step]) -> Difference | None:
@@ -48,7 +51,10 @@ def replay(log: Iterable[Step]) -> Difference | None:
 
 def encode_step(step: Step) -> bytes:
     """The frame of a step, to be appended to a log."""
-    document = _encoder.encode(step)
+    try:
+        document = _encoder.encode(step)
+    except OverflowError:
+        document = _wide_encoder.encode(step)
     return _LENGTH.pack(len(document)) + document
 
 
@@ -60,5 +66,7 @@ def decode_log(data: bytes) -> list[Step]:
         end = start + _LENGTH.unpack_from(data, end)[0]
         if end > len(data):
             break
-        steps.append(_decoder.decode(data[start:end]))
+        document = data[start:end]
+        decoder = _wide_decoder if document.startswith(b"[") else _decoder
+        steps.append(decoder.decode(document))
     return steps

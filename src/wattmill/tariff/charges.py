@@ -112,10 +112,6 @@ class Rating(Struct, frozen=True):
     def usage_pusd(self) -> Fraction:
         return total_pusd(charge for charge in self.charges if not charge.is_fee)
 
-    @property
-    def fees_pusd(self) -> Fraction:
-        return total_pusd(charge for charge in self.charges if charge.is_fee)
-
 
 NO_RATING = Rating(())
 """Before anything was invoiced."""

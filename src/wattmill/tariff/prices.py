@@ -6,14 +6,13 @@ not by the token comes on the invoice, outside of budgets: fees, seats, minimum 
 and what is left in the last package.
 """
 
-from collections.abc import Iterable, Sequence
-from decimal import Decimal
+from collections.abc import Iterable
 from fractions import Fraction
 from math import lcm
 
 from wattmill.core.errors import LedgerError
 from wattmill.core.records import METERS, Band, Price
-from wattmill.core.terms import Card, Terms, flat_card
+from wattmill.core.terms import Card, Terms
 from wattmill.tariff.schemes import dearest
 from wattmill.tariff.usage_charges import pusd_per_token
 
@@ -64,22 +63,3 @@ def _require_room(plan: str, numbers: Iterable[int]) -> None:
             f"the prices of the rate plan {plan!r} are too high and too fine at once",
             hint="write them with fewer decimals",
         )
-
-
-def linear_terms(meters: Sequence[int], denominator: int = 1) -> Terms:
-    """Terms of one flat price for each meter: what a request price of its own stands for.
-
-    ``ValueError`` when a price has no end as a decimal.
-    """
-    usd = {
-        meter: _decimal(Fraction(number, denominator * 10**6))
-        for meter, number in zip(METERS, meters, strict=True)
-    }
-    return Terms((flat_card(usd),))
-
-
-def _decimal(value: Fraction) -> Decimal:
-    exact = Decimal(value.numerator) / Decimal(value.denominator)
-    if Fraction(exact) != value:
-        raise ValueError(f"{value} has no end as a decimal")
-    return exact

@@ -48,13 +48,6 @@ def dearest_meters(price: Price) -> tuple[int, int]:
     return dearest_input, max(price.output_text, price.output_reasoning, price.audio_out)
 
 
-def worst_case(input_tokens: int, output_tokens: int, price: Price) -> int:
-    """The most, in pUSD, that a request of at most so many tokens can cost: the dearest meter of each side."""
-    dearest_input, dearest_output = dearest_meters(price)
-    amount = input_tokens * dearest_input + output_tokens * dearest_output
-    return -(-amount // price.denominator)
-
-
 class Quote:
     """What a plan asks for a model at an instant: the price on each pool of its route that has one."""
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from wattmill.core.errors import LedgerError, UsageError, WattmillError
+from wattmill.ledger.admission import require_text
 from wattmill.web.books import Books
 from wattmill.web.control import OPERATIONS
 
@@ -40,6 +41,7 @@ def admin_app(books: Books) -> Starlette:
 def _operate(books: Books, name: str, arguments: dict[str, object]) -> object:
     if name not in OPERATIONS:
         raise UsageError(f"there is no operation {name!r}", hint=", ".join(OPERATIONS))
+    require_text(name, arguments)
     try:
         return msgspec.to_builtins(getattr(books, name)(**arguments))
     except TypeError as error:

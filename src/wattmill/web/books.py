@@ -102,6 +102,7 @@ class Books(Billing):
                 roster_pools(factory, self._engine_urls),
                 self._version,
                 grants,
+                factory.site.currency,
             )
             write_snapshot(self.data, Snapshot(roster, state, positions, end.number, end.hash))
             self._loader.retire_segments()
@@ -146,8 +147,12 @@ class Books(Billing):
 
     def erase_identity(self, tenant: str, documents: bool = False) -> int:
         """Forget who a tenant is; on how many documents, too."""
-        with self._lock, self.store.transaction() as connection:
-            return erase_identity(connection, tenant, documents=documents)
+        with self._lock:
+            with self.store.transaction() as connection:
+                self.store.overwrite_deleted(connection)
+                count = erase_identity(connection, tenant, documents=documents)
+            self.store.clean()
+            return count
 
     def balances(self) -> list[dict[str, Any]]:
         """What each tenant may spend in its current month, has spent and has reserved, in pUSD."""
@@ -270,8 +275,8 @@ class Books(Billing):
             found = retiring.retire(
                 self.store, wish(self.store, self.registry, before, after_block), by
             )
-            if found.records and found.next_block is None:
-                self.store.clean()
+            if found.next_block is None:
+                self.store.clean()  # whoever was killed before it, and a last portion of which nothing went
             return found
 
     # --- energy readings ---------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import msgspec
 
 from wattmill.core import errors
 from wattmill.core.errors import LedgerError, WattmillError
+from wattmill.ledger.admission import require_text
 
 CONTROL_SOCKET = "control.sock"
 OPERATIONS = (
@@ -54,7 +55,10 @@ OPERATIONS = (
 
 TIMEOUT_S = 60.0
 LONG_TIMEOUT_S = 3600.0
-LONG = {"backup", "catch_up", "import_energy", "issue_invoices", "load_factory", "reprice"}
+LONG = {
+    *("backup", "catch_up", "erase_identity", "import_energy", "issue_invoices"),
+    *("load_factory", "reprice", "retire_details"),
+}
 """What may have a month of millions of requests to read."""
 
 
@@ -72,6 +76,7 @@ class _UnixConnection(http.client.HTTPConnection):
 def call(data: Path, operation: str, **arguments: Any) -> Any:
     """Carry out one of ``OPERATIONS``; plain dicts and lists come back. Errors are those of the books."""
     assert operation in OPERATIONS, operation
+    require_text(operation, arguments)
     answer = _call_running(data, operation, arguments)
     if answer is not None:
         return answer["result"]

@@ -304,7 +304,10 @@ def demo_screen(shown: Demo) -> "RenderableType":
 
     rate = shown.requests / shown.seconds
     head = f"{shown.requests} requests in {shown.seconds:.1f} s ({rate:.0f}/s)"
-    parts: list[RenderableType] = [Text(head, "bold"), _usage_table(shown.usage)]
+    parts: list[RenderableType] = [
+        Text(head, "bold"),
+        _usage_table(shown.usage, shown.invoice.currency),
+    ]
     parts += [Text(line) for line in _remarks(shown)]
     return Group(
         *parts,
@@ -315,13 +318,14 @@ def demo_screen(shown: Demo) -> "RenderableType":
     )
 
 
-def _usage_table(rows: Iterable[TenantUsage]) -> "Table":
+def _usage_table(rows: Iterable[TenantUsage], currency: str) -> "Table":
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("tenant")
-    for name in ("answered", "left", "refused", "input", "cached", "output", "charged USD"):
+    counts = ("answered", "left", "refused", "input", "cached", "output")
+    for name in (*counts, f"charged {currency}"):
         table.add_column(name, justify="right")
     for row in rows:
         table.add_row(

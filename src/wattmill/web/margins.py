@@ -35,7 +35,7 @@ def show(
         if as_json:
             print(export.request_margin_json(one), end="")
         else:
-            screen(None, False, lambda: export.request_screen(one))
+            screen(None, False, lambda: export.request_screen(one, site_currency(data)))
         return
     report = site_margin(data, month, wear)
     if as_json:

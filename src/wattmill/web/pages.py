@@ -45,6 +45,7 @@ def overview(books: Books, gateway_url: str) -> dict[str, Any]:
     return {
         "at": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
         "factory": books.factory.site.name,
+        "currency": books.factory.site.currency,
         "gateway_url": gateway_url,
         "gateway": books.status()["gateway"],
         "models": [{"alias": m.alias, "route": m.route} for m in books.factory.models],

@@ -82,6 +82,9 @@ async def serve(settings: Settings) -> None:
             helper.start()
         running = [asyncio.create_task(server._serve()) for server in servers]
         while not all(server.started for server in servers):
+            for server_task in running:
+                if server_task.done():
+                    server_task.result()  # why it does not listen; nothing else would say so
             await asyncio.sleep(0.005)
         (data / CONTROL_SOCKET).chmod(0o600)
         print("ready", flush=True)
@@ -170,7 +173,9 @@ def main() -> int:
     try:
         asyncio.run(serve(settings))
     except WattmillError as error:
-        print(f"error: {error}\n\nhint: {error.hint}", file=sys.stderr)
+        print(
+            f"error: {error}" + (f"\n\nhint: {error.hint}" if error.hint else ""), file=sys.stderr
+        )
         return 2
     except SystemExit:
         print(f"error: {settings.host}:{settings.port}: cannot be listened on", file=sys.stderr)

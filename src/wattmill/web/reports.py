@@ -27,8 +27,8 @@ def reading(data: Path) -> Iterator[tuple[Store, Registry]]:
 
 def site_currency(data: Path) -> str:
     """What the books are in."""
-    with reading(data) as (_store, registry):
-        return registry.factory().site.currency
+    with Store(data, write=False) as store:
+        return Registry(store).factory().site.currency
 
 
 def site_margin(data: Path, month: str | None, schedule: ScheduleName = "book") -> MarginReport:

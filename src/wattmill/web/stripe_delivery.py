@@ -1,4 +1,4 @@
-"""Final invoices and credit notes on them to Stripe, each exactly once.
+"""Final invoices and credit notes to Stripe, each exactly once.
 
 An invoice there takes many requests (the invoice, its items, finalising it), and each can fail before or after it did
 its work. Two things together make one invoice of them: every request has an idempotency key that follows from the
@@ -15,6 +15,7 @@ from datetime import time as clock_time
 from typing import Any
 
 from wattmill.core.errors import LedgerError
+from wattmill.ledger.export.for_stripe import customer_message
 from wattmill.ledger.outbox import Attempt, Message, Refused, Undelivered
 from wattmill.ledger.usage import Identity
 
@@ -66,12 +67,13 @@ class StripeDelivery:
         self._identity = identity
 
     def deliver(self, message: Message, attempt: Attempt) -> str:
-        """Make the customer, invoice or credit note, or finish it; Stripe's id for it."""
+        """Make the customer, invoice, credit note or change of the balance, or finish it; Stripe's id for it."""
         content = message.content()
         make = {
             "customer": self._customer,
             "invoice": self._invoice,
             "credit_note": self._credit_note,
+            "balance": self._balance,
         }[content["kind"]]
         with _failures():
             return make(message, content, attempt)
@@ -191,6 +193,27 @@ class StripeDelivery:
         }
         key = {"idempotency_key": f"{attempt.key}.credit_note"}
         return str(self._api.credit_notes.create(params, key).id)
+
+    # --- balance ------------------------------------------------------------------------------------------------------
+
+    def _balance(self, message: Message, content: Any, attempt: Attempt) -> str:
+        """What no invoice there can carry: its next one is so much lower (below zero) or higher."""
+        customer = self._receipt(customer_message(content["tenant"]).id)
+        if customer is None:
+            raise Undelivered("its customer is not there yet")
+        transactions = self._api.customers.balance_transactions
+        if attempt.look_first and (
+            found := _marked(transactions.list(customer, {"limit": 100}), message.id)
+        ):
+            return str(found[0].id)
+        params = {
+            "amount": content["amount"],
+            "currency": content["currency"],
+            "description": f"{content['number']}, ledger {content['chain_hash']}",
+            "metadata": {MARK: message.id, "number": content["number"]},
+        }
+        key = {"idempotency_key": f"{attempt.key}.balance"}
+        return str(transactions.create(customer, params, key).id)
 
 
 def _marked(listed: Any, message_id: str) -> list[Any]:

@@ -18,6 +18,7 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 
@@ -38,6 +39,11 @@ from wattmill.web.pools import is_embedded
 READY_TIMEOUT_S = 120.0
 RESTART_PAUSE_S = (0.1, 0.5, 2.0, 5.0)
 STABLE_S = 30.0
+REFUSED = 2
+"""The exit status of a child that said on standard error why it does not start."""
+EXIT_S = 5.0
+MAX_FOLDER_BYTES = 107 - len("/gateway-64.sock")
+"""A unix socket's path has 107 bytes at the most."""
 
 
 @dataclass
@@ -79,6 +85,15 @@ class Child:
         assert self.process is not None and self.process.stdout is not None
         readable, _, _ = select.select([self.process.stdout], [], [], timeout_s)
         return bool(readable) and bool(self.process.stdout.readline())
+
+    def raise_unless_refused(self, error: WattmillError) -> NoReturn:
+        """A child that left with status 2 has said why: another message would only hide its own."""
+        assert self.process is not None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(EXIT_S)
+        if self.process.returncode == REFUSED:
+            raise SystemExit(REFUSED)
+        raise error
 
     def stop(self, timeout_s: float) -> None:
         """SIGTERM, then patience, then SIGKILL."""
@@ -142,6 +157,13 @@ class Supervisor:
         self._wait_until_ready()
 
     def _make_folder(self) -> None:
+        """There, and not too deep: a longer path is none for the sockets in it."""
+        if len(os.fsencode(self.data)) > MAX_FOLDER_BYTES:
+            raise UsageError(
+                f"the data folder's path has more than {MAX_FOLDER_BYTES} bytes",
+                place=str(self.data),
+                hint="sockets are in it: name a shorter one with --data",
+            )
         try:
             self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
@@ -180,7 +202,7 @@ class Supervisor:
         self.books = Child("books", "wattmill.web.process", json.dumps(settings).encode())
         self.books.start()
         if not self.books.wait_for_line(READY_TIMEOUT_S):
-            raise LedgerBusy("the books did not open", hint="their own message is above")
+            self.books.raise_unless_refused(LedgerBusy("the books did not open"))
         # Started again, they go on with the file that was read last, which a reload may have changed.
         self.books.settings = json.dumps({**settings, "factory_text": None}).encode()
 
@@ -271,16 +293,13 @@ class Supervisor:
         for engine in self.engines:
             if not engine.is_alive:
                 log = self.data / f"{engine.name.replace(' ', '-')}.log"
-                tail = log.read_text(errors="replace").strip().splitlines()[-3:]
                 raise EngineError(
-                    f"the {engine.name} did not start: {' '.join(tail) or 'no message'}",
+                    f"the {engine.name} did not start: {_last_words(log)}",
                     hint=f"its whole log is {log}",
                 )
         for gateway in self.gateways:
             if not gateway.is_alive:
-                raise WattmillError(
-                    f"the {gateway.name} did not start", hint="its own message is above"
-                )
+                gateway.raise_unless_refused(WattmillError(f"the {gateway.name} did not start"))
 
     # --- watching ----------------------------------------------------------------------------------------------------
 
@@ -396,6 +415,13 @@ def _ask_ready(url: str) -> tuple[bool, str]:
         return False, str(json.loads(error.read()).get("reason"))
     except OSError as error:
         return False, str(error)
+
+
+def _last_words(log: Path) -> str:
+    """Why an engine died: what it said itself, else the end of what llama.cpp said."""
+    lines = log.read_text(errors="replace").strip().splitlines()
+    own = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    return " ".join(own[-1:] or lines[-3:]) or "no message"
 
 
 def _how(code: int | None) -> str:

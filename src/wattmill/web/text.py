@@ -9,9 +9,10 @@ from rich.table import Table
 from wattmill.core.money import PUSD_PER_UUSD, format_usd
 
 
-def tenants_table(rows: list[dict[str, Any]]) -> Table:
+def tenants_table(rows: list[dict[str, Any]], currency: str) -> Table:
     """Tenants with plan, budget and limits."""
-    table = _table("tenant", "plan", "time zone", "USD/month>", "req/min>", "at a time>", "served")
+    limits = (f"{currency}/month>", "req/min>", "at a time>")
+    table = _table("tenant", "plan", "time zone", *limits, "served")
     for row in rows:
         budget = row["budget_uusd"]
         table.add_row(
@@ -42,9 +43,10 @@ def keys_table(rows: list[dict[str, Any]]) -> Table:
     return table
 
 
-def balances_table(rows: list[dict[str, Any]]) -> Table:
+def balances_table(rows: list[dict[str, Any]], currency: str) -> Table:
     """Budgets against what was spent."""
-    table = _table("tenant", "month", "budget USD>", "spent USD>", "reserved USD>", "left USD>")
+    amounts = (f"{name} {currency}>" for name in ("budget", "spent", "reserved", "left"))
+    table = _table("tenant", "month", *amounts)
     for row in rows:
         budget, spent, held = row["budget_pusd"], row["spent_pusd"], row["held_pusd"]
         left = "–" if budget is None else format_usd(budget - spent - held, 6)

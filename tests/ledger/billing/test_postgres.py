@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-
 from tests.ledger.billing.test_commands import FACTORY, run
 from tests.ledger.billing.test_late import correct
 from tests.ledger.billing.world import GERMAN_VAT, World, flat
 from tests.support.postgres import postgres_server, postgres_url
+
 from wattmill.core.errors import LedgerError
 from wattmill.ledger.location import DATABASE_URL
 from wattmill.web.control import call

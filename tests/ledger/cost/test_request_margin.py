@@ -119,6 +119,15 @@ def test_the_screen_and_the_json_say_the_same(cost_books: CostBooks) -> None:
         assert text in screen
 
 
+def test_the_screen_names_the_currency_of_the_site(cost_books: CostBooks) -> None:
+    cost_books.serve("2026-11-10 12:00", Usage(8000 * 18, 0, 0, 1250 * 18), took_s=60)
+    cost_books.serve("2026-11-10 13:00", Usage(10**6), pool="cloud")
+    for request in ("wm-1", "wm-2"):
+        screen = shown(request_screen(explain(cost_books, request), "EUR"), width=120)
+        assert "EUR per Mtok" in screen and "USD" not in screen
+    assert "for 0.59 EUR." in screen
+
+
 # --- all of them together -------------------------------------------------------------------------
 
 rows = st.fixed_dictionaries(

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.ledger.billing.world import GERMAN_VAT, World, flat, only_output, tiered
 
 from wattmill.core.terms import Commitment
@@ -205,6 +206,95 @@ def test_late_lines_are_said_to_be_unchecked(world: World) -> None:
     ]
 
 
+def whole(world: World, made: Document, *earlier: Document) -> list[Finding]:
+    """With the usage of all months, and the invoices before it."""
+    usage = rows(exported(world, month="2026-11")) + rows(exported(world, month="2026-12"))
+    others = [json.loads(invoice_json(one)) for one in earlier]
+    return recompute.recompute(json.loads(invoice_json(made)), usage, others)
+
+
+def late(world: World, days: int = 2) -> tuple[Document, Document]:
+    """November's invoice, and December's with what came late of November."""
+    busy(world, days)
+    first = world.issued()
+    world.serve("2026-11-20 12:00", output=500)
+    world.now_s += 40 * 86_400
+    world.serve("2026-12-20 12:00", output=300)
+    return first, world.issued(month="2026-12")
+
+
+def test_late_lines_agree_together_with_the_invoices_before(world: World) -> None:
+    first, second = late(world)
+    findings = whole(world, second, first)
+    assert {finding.verdict for finding in findings} == {"agrees"}
+    named = [finding.what for finding in findings if "2026-11" in finding.what]
+    assert named[0] == "house-large: Output tokens of 2026-11, with INV-00001"
+    assert named[-1] == "tokens house-large output_text (standard v1) of 2026-11"
+
+
+def test_what_is_late_twice_needs_both_invoices_before(world: World) -> None:
+    first, second = late(world)
+    world.serve("2026-11-21 12:00", output=50)
+    world.now_s += 40 * 86_400
+    third = world.issued(month="2027-01")
+    assert {f.verdict for f in whole(world, third, first, second)} == {"agrees"}
+    assert "differs" in {f.verdict for f in whole(world, third, first)}
+    assert {f.verdict for f in whole(world, third)} == {"agrees", "unchecked"}
+
+
+def test_an_invoice_that_came_after_or_is_void_is_left_out(world: World) -> None:
+    first, second = late(world)
+    assert {f.verdict for f in whole(world, first, second)} == {"agrees"}
+    void = replace(first, status="void")
+    assert "unchecked" in {f.verdict for f in whole(world, second, void)}
+
+
+def test_a_late_line_that_says_too_much_is_found(world: World) -> None:
+    first, second = late(world)
+    for change in ({"amount_minor": 1}, {"tokens": 1}, {"quantity": "9"}, {"amount_usd": "9"}):
+        invoice = json.loads(invoice_json(second))
+        line = next(one for one in invoice["lines"] if one["is_late"])
+        for name, by in change.items():
+            line[name] = line[name] + by if isinstance(by, int) else by
+        usage = rows(exported(world)) + rows(exported(world, month="2026-12"))
+        found = recompute.recompute(invoice, usage, [json.loads(invoice_json(first))])
+        assert "differs" in {f.verdict for f in found if "of 2026-11" in f.what}, change
+
+
+@settings(max_examples=10)
+@given(
+    before=st.lists(st.integers(0, 10**5), max_size=4),
+    after=st.lists(st.integers(1, 10**5), min_size=1, max_size=4),
+    minimum=st.one_of(st.none(), st.integers(1, 200)),
+    allowance=st.integers(0, 20),
+    maximum=st.one_of(st.none(), st.integers(200, 400)),
+)
+def test_late_usage_agrees_whatever_the_plan_makes_of_it(
+    tmp_path_factory: pytest.TempPathFactory,
+    before: list[int],
+    after: list[int],
+    minimum: int | None,
+    allowance: int,
+    maximum: int | None,
+) -> None:
+    given_ = {"minimum": minimum, "maximum": maximum}
+    bounds = {name: Decimal(usd) for name, usd in given_.items() if usd is not None}
+    terms = tiered("2", "1.333333", allowance=Decimal(allowance), **bounds)
+    world = World(tmp_path_factory.mktemp("books"))
+    world.plan("tiers", terms)
+    world.tenant("acme", "tiers", tax=GERMAN_VAT)
+    for output in before:
+        world.serve("2026-11-03 12:00", output=output)
+    first = world.issue().document
+    for output in after:
+        world.serve("2026-11-04 12:00", input=output)
+    world.now_s += 40 * 86_400
+    second = world.issue(month="2026-12").document
+    if first is not None and second is not None:
+        assert {f.verdict for f in whole(world, second, first)} <= {"agrees"}
+    world.store.close()
+
+
 @settings(max_examples=15)
 @given(
     requests=st.lists(
@@ -315,6 +405,16 @@ def alone(*arguments: object) -> subprocess.CompletedProcess[str]:
     """The file by itself: no packages, not even wattmill's."""
     command = [sys.executable, "-I", "-S", recompute.__file__, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_it_reads_the_files_of_other_months_too(world: World, tmp_path: Path) -> None:
+    files = []
+    for number, made in enumerate(reversed(late(world))):
+        files += [tmp_path / f"{number}.json", tmp_path / f"{number}.csv"]
+        files[-2].write_text(invoice_json(made))
+        files[-1].write_text(exported(world, month=made.period.month))
+    assert alone(*files).stdout.endswith("\nAll agree.\n")
+    assert alone(*files[:2]).stdout.endswith("\nAll agree; 1 not checked.\n")
 
 
 def test_it_runs_by_itself_and_says_so_by_its_status(world: World, tmp_path: Path) -> None:

@@ -323,3 +323,23 @@ def test_a_refused_store_leaves_no_lock_behind(new_store: NewStore) -> None:
 
 def test_meters_of_the_tables_are_those_of_usage() -> None:
     assert [c.name for c in schema.request.c if c.name in METERS] == list(METERS)
+
+
+@pytest.mark.parametrize("text", ["a\0b", "a\ud800b"])
+def test_text_that_one_database_would_not_keep_is_refused_by_all(store: Store, text: str) -> None:
+    registry = Registry(store)
+    registry.load_factory(parse_factory(FACTORY, "factory.toml"), FACTORY, 0.0)
+    with pytest.raises(UsageError, match="'a"):
+        registry.create_tenant(text, "standard")
+    with pytest.raises(UsageError, match="'a"):
+        registry.create_key("acme", 0.0, label=text)
+    assert [row.name for row in registry.tenants()] == ["acme"]
+    assert registry.keys() == []
+
+
+def test_the_largest_limits_come_back_as_they_went_in(store: Store) -> None:
+    registry = Registry(store)
+    registry.load_factory(parse_factory(FACTORY, "factory.toml"), FACTORY, 0.0)
+    row = registry.set_tenant("acme", budget_uusd=10**18, requests_per_minute=2**31 - 1)
+    assert (row.budget_uusd, row.requests_per_minute) == (10**18, 2**31 - 1)
+    assert registry.roster((), (), 1).tenants[0].budget_pusd == 10**24

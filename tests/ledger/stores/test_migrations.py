@@ -4,6 +4,7 @@
 not loaded yet, and in ``expected.json`` what it said of usage and invoices.
 """
 
+import hashlib
 import json
 import shutil
 import sqlite3
@@ -16,11 +17,14 @@ import msgspec
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from sqlalchemy import create_engine
 from sqlalchemy.exc import DBAPIError
 from tests.support.faults import Call, Faults, How
 
 from wattmill.core.clock import ManualClock
 from wattmill.core.errors import LedgerError
+from wattmill.core.records import METERS
 from wattmill.core.roster import Roster
 from wattmill.ledger import chain, schema
 from wattmill.ledger.billing.drafts import draft
@@ -30,10 +34,12 @@ from wattmill.ledger.loader import Loader
 from wattmill.ledger.migrations import BACKUP
 from wattmill.ledger.migrations.versions import schema2
 from wattmill.ledger.periods import month_named
+from wattmill.ledger.plans import enter_version
 from wattmill.ledger.registry import Registry
 from wattmill.ledger.snapshot import recover
 from wattmill.ledger.store import DATABASE, Store
 from wattmill.ledger.usage import UsageGroup, usage
+from wattmill.tariff.prices import request_prices
 
 OLD = Path(__file__).with_name("schema1")
 EXPECTED = json.loads((OLD / "expected.json").read_text(encoding="utf-8"))
@@ -41,6 +47,9 @@ EXPECTED = json.loads((OLD / "expected.json").read_text(encoding="utf-8"))
 
 NOW_S = 1_795_200_000.0
 """A day after the old books end."""
+
+MADE_BY_SCHEMA_2 = "2b50c329341bb629b71cd2684a77a575d4ec1e75acb189db805a5b2d9654435a"
+"""Over all that is in the old books after the step: history, so it never changes."""
 
 OPEN_STORE = "Store(Path({!r}), write=True).close()"
 IMPORTS = """
@@ -175,6 +184,33 @@ def test_migrated_books_have_the_schema_of_new_ones(old: Path, tmp_path: Path) -
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, schema.metadata) == []
     assert schema_of(old / DATABASE) == schema_of(tmp_path / "new" / DATABASE)
+
+
+def test_the_step_to_schema_2_makes_what_it_made_when_it_was_written(old: Path) -> None:
+    """Whatever the tables of today are: its statements are its own, and so is what it writes."""
+    assert not {"schema", "tables", "plans"} & vars(schema2).keys()
+    engine = create_engine(f"sqlite:///{old / DATABASE}")
+    with engine.begin() as connection, Operations.context(MigrationContext.configure(connection)):
+        schema2.upgrade()
+    engine.dispose()
+    made = "\n".join(dump(old / DATABASE))
+    assert hashlib.sha256(made.encode()).hexdigest() == MADE_BY_SCHEMA_2
+
+
+@pytest.mark.parametrize("number", [0, 1, 37_500, 400_000, 10**7, 2**63 - 1])
+def test_prices_of_schema_1_are_versions_of_their_own(old: Path, number: int) -> None:
+    values = "99, 'old', 5, 6, " + ", ".join([str(number)] * len(METERS))
+    run_sql(old / DATABASE, f"INSERT INTO price VALUES ({values})")
+    with Store(old, write=True) as store:
+        registry = Registry(store)
+        (price,) = (one for one in registry.prices() if one.plan == "old")
+        (version,) = (one for one in registry.plan_versions() if one.plan == "old")
+        with store.transaction() as connection:
+            assert enter_version(connection, "old", 9, 9, version.terms) == 100
+    assert (price.meters, price.denominator) == ((number,) * len(METERS), 1)
+    assert (version.version, version.valid_from_us, price.plan_version) == (99, 5, 99)
+    (derived,) = request_prices("old", 99, 5e-6, version.terms)
+    assert derived.meters == price.meters
 
 
 def test_migrated_books_can_be_written_and_not_changed(old: Path) -> None:

@@ -20,7 +20,7 @@ RECOMPUTED: dict[str, Recomputed] = {
     "nvme-microseconds": 80 + KV_PER_TOKEN / 252e9 * 1e6,
     "nvme-beats-recompute": PREFILL_S / (PREFIX_BYTES / 252e9),
     "object-store-milliseconds": 20 + KV_PER_TOKEN / 3.125e9 * 1e3,
-    "object-store-beats-recompute": PREFILL_S / (PREFIX_BYTES / 3.125e9),
+    "object-store-beats-recompute": 8 / 2 * PREFILL_S / (PREFIX_BYTES / 3.125e9),
     "hit-56-saves-45-of-all": 56.3 * 0.8,
     "hit-56-saves-45-of-prefill": 56,
 }

@@ -6,10 +6,6 @@ RIDGE_H100 = 989.4e12 / 3.35e12
 BYTES_4_BITS = 4.5 / 8
 GB_70B = 70.6 * BYTES_4_BITS
 GB_8B = 8.03 * BYTES_4_BITS
-LAYERS_405B, HIDDEN_405B = 126, 16384
-MESSAGE_405B = HIDDEN_405B * 2
-FOUR_MACS_S = 405.9e9 * BYTES_4_BITS / (4 * 0.6 * 819e9)
-THUNDERBOLT_S = 2 * LAYERS_405B * (50e-6 + 2 * 3 / 4 * MESSAGE_405B / 10e9)
 PCIE_REDUCE_S = 20e-6 + 2 * 3 / 4 * 8192 * 2 / 5.8e9
 
 RECOMPUTED: dict[str, Recomputed] = {
@@ -30,7 +26,7 @@ RECOMPUTED: dict[str, Recomputed] = {
     "b200-gain": 8.0 / 3.35,
     "h200-b200-bandwidth": [4.8 / 3.35, 8.0 / 3.35],
     "maia-passes": 7000 / 216,
-    "h100-one-user": 3350 / 70.6,
+    "h100-one-user": 3350 / GB_70B,
     "h100-one-user-bf16": 3350 / 140,
     "m3-ultra-70b": 819 / GB_70B,
     "pro-6000-70b-low": 1792 / GB_70B,
@@ -52,7 +48,7 @@ RECOMPUTED: dict[str, Recomputed] = {
     "offload-half": 1 / (20 / 1008 + 20 / (5.0 * 128 / 8)),
     "gpu-over-nvme": [256 / 7, 1792 / 7],
     "gemma-4-26b": 1008 / (3.8 * BYTES_4_BITS),
-    "four-macs-405b": 1 / (FOUR_MACS_S + THUNDERBOLT_S),
+    "four-macs-405b": None,
     "four-l40s-q8": Within(
         1 / (70.6e9 * 8.5 / 8 / (4 * 864e9) + 160 * PCIE_REDUCE_S),
         0.15,

@@ -3,7 +3,7 @@
 from functools import cache
 
 from tests.plan.studies.factories import PLAN, TODAY, factory
-from wattmill.plan.studies.site.mix import Limits
+from wattmill.plan.studies.site.fleet import Limits
 from wattmill.plan.studies.site.report import SiteReport
 from wattmill.plan.studies.site.study import study
 

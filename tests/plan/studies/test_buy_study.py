@@ -15,7 +15,7 @@ from wattmill.core.errors import CatalogError, PlanError
 from wattmill.plan.studies.buy.case import cheapest, present_costs
 from wattmill.plan.studies.buy.inputs import buy_inputs
 from wattmill.plan.studies.buy.knobs import TURNS, loaded
-from wattmill.plan.studies.buy.options import option_reports
+from wattmill.plan.studies.buy.option_reports import option_reports
 from wattmill.plan.studies.buy.page import buy_page
 from wattmill.plan.studies.buy.report import BuyReport
 from wattmill.plan.studies.buy.risk import simulate
@@ -181,6 +181,22 @@ def test_tokens_and_requests_must_agree() -> None:
     assert "isl = 1500" in (error.value.hint or "")
     short = "\n".join(line for line in DEMAND.splitlines() if not line.startswith("isl"))
     assert by_name(choice(API, BUY, demand=short)).demand.isl == 1500
+
+
+def test_an_api_that_costs_nothing_stays_so_on_every_path() -> None:
+    free = API.replace("input = 1.0, cached_input = 0.25, output = 4.0", "input = 0, output = 0")
+    found = study(choice(free, BUY), TODAY, paths=40)
+    assert found.by_name["api"].cost_usd == 0
+    assert found.risk is not None
+    assert found.risk.cheapest["api"].frac == 1
+
+
+def test_loans_are_not_in_it_and_that_is_said() -> None:
+    loan = '[[loan]]\nname = "bank"\nusd = 20_000\nrate_frac_per_year = 0.12\nmonths = 24\n'
+    with_loan, without = (study(choice(API, BUY, more), TODAY, paths=0) for more in (loan, ""))
+    assert with_loan.options == without.options
+    assert any(note.startswith("bank: loans are left out") for note in with_loan.notes)
+    assert not any("loans" in note for note in without.notes)
 
 
 def test_an_unknown_api_gets_the_nearest_name() -> None:

@@ -15,8 +15,8 @@ from wattmill.core.errors import PlanError, UsageError
 from wattmill.finance.cashflow import monthly_rate, npv
 from wattmill.finance.demand import served_at_peaks
 from wattmill.finance.savings import second_node_usd
+from wattmill.plan.studies.buy.factory_reading import Reading
 from wattmill.plan.studies.buy.inputs import terms_before_tax
-from wattmill.plan.studies.buy.reading import Reading
 from wattmill.plan.studies.decide.page import decide_page
 from wattmill.plan.studies.decide.report import ChangeReport
 from wattmill.plan.studies.decide.study import study
@@ -237,6 +237,14 @@ def test_a_demand_that_grows_gets_there_in_time() -> None:
     at = found.pays_from_output_mtok
     assert at is not None
     assert (found.reached is None) is (at <= 100)
+
+
+def test_prices_of_the_catalog_are_not_converted_and_that_is_said() -> None:
+    node = change("second-node", 'hardware = "4x L40S"')
+    euros = [part.replace("usd", "eur") for part in (CLOUD, BOX, node)]
+    text = "\n".join(['[site]\ncurrency = "EUR"', plain(), STEADY, *euros])
+    report = study("second-node", parse_factory(text, "factory.toml"), TODAY)
+    assert any("are USD, not EUR: change.it.usd" in note for note in report.notes)
 
 
 def test_kinds_that_are_not_there() -> None:

@@ -166,6 +166,30 @@ def test_debt_of_less_than_a_window_is_never_tested() -> None:
     assert "month None" not in text
 
 
+def test_a_loan_may_outlive_the_study() -> None:
+    found = study(factory(LETS.replace("months = 36", "months = 90")), TODAY, paths=0)
+    (bank,) = found.lenders
+    assert bank.months == 90 > found.months
+    assert bank.all_in_frac_per_year == pytest.approx(1.01**12 - 1)
+    assert found.years[-1].balance_usd == 0, "the sale of the machines repays it"
+
+
+def test_a_reserve_is_paid_in_at_the_start_and_comes_back(lets: FinanceReport) -> None:
+    found = study(factory(LETS + "dsra_months = 3\n"), TODAY, paths=0)
+    (bank,) = found.lenders
+    assert bank.reserve_usd == pytest.approx(3 * found.monthly["service_usd"][1])
+    reserved = [year.reserved_usd for year in found.years]
+    assert reserved[0] == pytest.approx(bank.reserve_usd)
+    assert sum(reserved) == pytest.approx(0, abs=1e-6)
+    assert found.equity.npv_usd < lets.equity.npv_usd
+    assert "into reserve" in shown(found) and "into reserve" not in shown(lets)
+
+
+def test_book_value_is_held_against_the_price_of_the_same_month(lets: FinanceReport) -> None:
+    at = lets.at_book
+    assert at.expected_usd == pytest.approx(1.5 * 0.8 ** (at.month / 12))
+
+
 def shown(report: FinanceReport) -> str:
     console = Console(width=200, record=True, file=StringIO())
     console.print(render(report))

@@ -402,6 +402,19 @@ def test_prices_of_the_catalog_are_dollars_in_any_currency() -> None:
     assert any("are USD, not EUR: candidate.better.usd" in note for note in report.notes)
 
 
+def test_scarcity_beside_hardly_any_volatility_is_refused() -> None:
+    text = "\n[finance.rent]\nvolatility_frac_per_year = 1e-9\n"
+    with pytest.raises(PlanError, match=r"too little beside scarcity") as raised:
+        of(SITE, FINANCE, text, BETTER)
+    assert "scarcity_factor = 1" in (raised.value.hint or "")
+
+
+def test_machines_that_were_a_gift_have_figures() -> None:
+    report = of(SITE, FINANCE, CERTAIN, LOAN, here=pool(bought="2025-05-01", paid_usd="0"))
+    for each in report.pools[0].worth:
+        assert (each.book_usd, each.owed_usd) == (0, 0)
+
+
 def test_levels_of_rent_are_told_as_such() -> None:
     (start,) = (s for s in whole().inputs if s.name == "finance.rent.start")
     assert (start.value, start.unit) == (1.0, "of what is expected")

@@ -9,7 +9,7 @@ from tests.docs.console import COLUMNS, Page, Step, steps_of
 from tests.plan.studies.factories import TODAY
 from tests.support.factory import ROOT
 from wattmill.catalog.factory import parse_factory
-from wattmill.plan.studies.site.mix import Limits
+from wattmill.plan.studies.site.fleet import Limits
 from wattmill.plan.studies.site.study import study
 from wattmill.plan.studies.site.text import render
 

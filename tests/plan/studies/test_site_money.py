@@ -6,7 +6,8 @@ import pytest
 
 from tests.plan.studies.factories import TODAY
 from tests.plan.studies.halls import HALL, POOL, changed, hall, seen, small
-from wattmill.plan.studies.site.solar import mean_day
+from wattmill.plan.studies.site.generation import mean_day
+from wattmill.plan.studies.site.report import SiteReport
 
 # --- a place --------------------------------------------------------------------------------------
 
@@ -120,8 +121,8 @@ def test_soon_and_dear_may_cost_less_than_late_and_cheap() -> None:
     usd = [way.usd for way in found.speed]
     assert usd == sorted(usd)
     by_name = {way.name: way for way in found.speed}
-    assert by_name["gas-engine"].usd < by_name["gas-combined-cycle"].usd
-    assert by_name["gas-engine"].usd_per_kwh > by_name["gas-combined-cycle"].usd_per_kwh
+    assert by_name["gas-engine"].usd < by_name["grid"].usd
+    assert by_name["gas-engine"].usd_per_kwh > by_name["grid"].usd_per_kwh
     assert hall().calendar is not None
     assert by_name["grid"].months == hall().calendar.outlook.p50_months  # type: ignore[union-attr]
 
@@ -214,7 +215,10 @@ def test_a_large_site_without_lead_times_takes_the_catalogs() -> None:
     start, end = HALL.index("[[site.lead_time]]"), HALL.index("[finance]")
     found = seen(HALL[:start] + HALL[end:])
     assert found.calendar is not None
-    assert "grid-virginia" in found.calendar.spans
+    assert {"local grid", "transformer-distribution"} <= found.calendar.spans.keys()
+    large = seen(HALL[:start] + HALL[end:], POOL.replace("640x", "16_000x".replace("_", "")))
+    assert large.calendar is not None
+    assert {"grid-virginia", "transformer-power"} <= large.calendar.spans.keys()
     assert any("the calendar is the catalog's" in note for note in found.notes)
     assert small().calendar is None
 
@@ -232,7 +236,87 @@ def test_a_site_that_sells_nothing_known_still_has_its_power() -> None:
 
 
 def test_power_that_comes_after_the_study_is_left_out_and_said() -> None:
-    found = changed("horizon_months = 84", "horizon_months = 36")
+    found = changed("horizon_months = 84", "horizon_months = 12")
     assert found.generation is not None
-    assert all(way.months <= 36 for way in found.generation.speed)
-    assert any("gas-combined-cycle" in note and "36 months" in note for note in found.notes)
+    assert all(way.months <= 12 for way in found.generation.speed)
+    assert any("gas-engine" in note and "12 months" in note for note in found.notes)
+
+
+# --- a place that is there already ----------------------------------------------------------------
+
+
+def without_lead_times(old: str = "", new: str = "", pool: str = POOL) -> SiteReport:
+    start, end = HALL.index("[[site.lead_time]]"), HALL.index("[finance]")
+    return seen((HALL[:start] + HALL[end:]).replace(old, new), pool)
+
+
+def test_a_place_that_is_let_is_not_built() -> None:
+    found = without_lead_times("colo_usd_per_kw_month = 0", "colo_usd_per_kw_month = 150")
+    assert found.calendar is None
+    assert any("no calendar" in note and "is let" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(("bought", "is_built"), [("2025-01-01", True), ("2027-01-01", False)])
+def test_machines_that_were_bought_stand_already(bought: str, is_built: bool) -> None:
+    pool = POOL.replace("paid_usd", f"bought = {bought}\npaid_usd")
+    assert (without_lead_times(pool=pool).calendar is None) == is_built
+
+
+def test_power_is_bought_at_the_mean_and_not_at_the_peak() -> None:
+    found = without_lead_times("colo_usd_per_kw_month = 0", "colo_usd_per_kw_month = 150")
+    flat = changed("inflation_frac_per_year = 0.025", "inflation_frac_per_year = 0.0")
+    assert found.generation is not None
+    grid = next(way for way in found.generation.speed if way.name == "grid")
+    assert (grid.months, grid.lost_margin_usd) == (0, 0)
+    assert grid.energy_usd == pytest.approx(flat.contracts.rows[0].pv_usd, rel=0.01)
+
+
+def test_nobody_builds_a_reactor_for_a_hall() -> None:
+    found = hall().generation
+    assert found is not None
+    assert {"gas-engine", "fuel-cell", "solar-battery"} == {each.name for each in found.plants}
+    assert any("nuclear-restart: left out" in note for note in hall().notes)
+    vast = seen(pool=POOL.replace("640x", "96000x")).generation
+    assert vast is not None
+    assert "gas-combined-cycle" in {each.name for each in vast.plants}
+
+
+def test_a_ppa_of_energy_is_not_held_against_a_tariff_with_wires() -> None:
+    ppa = next(row for row in hall().contracts.rows if row.name.startswith("PPA"))
+    assert ppa.break_even_frac_per_year is None
+
+
+def test_the_queue_of_large_loads_is_for_large_loads() -> None:
+    assert {place.months_to_power for place in hall().places} == {None}
+    vast = seen(pool=POOL.replace("640x", "16000x")).places
+    assert None not in {place.months_to_power for place in vast}
+
+
+# --- what waits beside the machines ---------------------------------------------------------------
+
+
+def month_of(more: str, pool: str = POOL) -> dict[str, float]:
+    found = seen(HALL + more, pool).calendar
+    assert found is not None
+    return found.late_month_usd
+
+
+def test_what_else_is_bought_waits_with_the_machines() -> None:
+    capex = '\n[[capex]]\nname = "network"\nusd = 5_000_000\n'
+    before, after = month_of(""), month_of(capex)
+    assert after["interest"] == pytest.approx(before["interest"] * 1.25)
+    assert after["lost value"] == before["lost value"]
+
+
+def test_leased_machines_cost_their_lease_and_lose_no_value() -> None:
+    lease = '\n[[lease]]\nname = "rent"\npool = "hall"\nusd_per_month = 500_000\nmonths = 48\n'
+    found = month_of(lease)
+    assert (found["interest"], found["lost value"]) == (0, 0)
+    assert found["standing costs"] == 540_100
+
+
+def test_a_sculpted_loan_costs_its_rate_while_machines_wait() -> None:
+    sculpted = 'kind = "sculpted"\ndscr = 1.4\nmax_share_frac = 0.6'
+    found = changed("share_frac = 0.6", sculpted).calendar
+    assert found is not None
+    assert found.late_month_usd["interest"] == pytest.approx(month_of("")["interest"])

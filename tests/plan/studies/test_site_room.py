@@ -6,7 +6,7 @@ import pytest
 
 from tests.plan.studies.factories import PLAN, TODAY, factory
 from tests.plan.studies.factories import pool as small_pool
-from tests.plan.studies.halls import POOL, changed, hall, seen, small
+from tests.plan.studies.halls import HALL, POOL, changed, hall, seen, small
 from wattmill.core.errors import CatalogError, PlanError
 from wattmill.plan.studies.site.report import SiteReport
 from wattmill.plan.studies.site.study import study
@@ -204,3 +204,15 @@ def test_a_weak_floor_is_refused_and_says_which_aisle_would_do() -> None:
     assert strong.is_borne
     assert strong.aisle_m is None
     assert strong.w_per_m2 * strong.m2 == pytest.approx(816_000)
+
+
+def test_outside_north_america_a_rack_has_the_voltage_breakers_and_wires_of_iec() -> None:
+    bare = HALL.replace("feed_v = 415\nfeed_phases = 3\n", "").replace('delivery = "415v"\n', "")
+    here, there = seen(bare), seen(bare.replace("US-VA", "DE"))
+    assert (here.feeders[0].volts, there.feeders[0].volts) == (208, 400)
+    assert (here.feeders[0].small_breaker_a, there.feeders[0].small_breaker_a) == (60, 63)
+    assert (here.feeders[0].wires or "").endswith("AWG")
+    assert (there.feeders[0].wires or "").endswith("mm2")
+    assert (here.chains[0].name, there.chains[0].name) == ("208v", "415v")
+    one = seen(bare.replace("US-VA", "DE").replace("[site]", "[site]\nfeed_phases = 1"))
+    assert one.feeders[0].volts == 230

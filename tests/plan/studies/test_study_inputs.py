@@ -6,6 +6,7 @@ import pytest
 
 from tests.plan.studies.factories import CLOUD, LETS, PLAN, TODAY, factory, pool
 from wattmill.core.errors import PlanError
+from wattmill.finance.leasing import lease_costs, lease_deposit
 from wattmill.finance.statement import statement
 from wattmill.plan.studies.inputs import StudyInputs, study_inputs
 from wattmill.plan.studies.sourced import Sourced
@@ -168,10 +169,33 @@ def test_a_lease_is_paid_by_the_month_and_goes_back() -> None:
     back = inputs(lease + PLAN).project
     assert back.assets[0].paid_usd == 0
     assert back.assets[0].sold_month == 24
-    assert back.leases["let"] == (50.0, *[100.0] * 23, 50.0)
+    (let,) = back.leases
+    assert lease_costs(let).tolist() == [0.0, *[100.0] * 24]
+    assert lease_deposit(let).tolist() == [*[50.0] * 24, 0.0]
     kept = inputs(lease + "buyout_usd = 7\nescalation_frac_per_year = 0.1\n" + PLAN).project
     assert kept.assets[0].sold_month is None
-    assert kept.leases["let"] == pytest.approx((50, *[100] * 12, *[110] * 11, 110 - 50 + 7))
+    assert lease_costs(kept.leases[0]) == pytest.approx([0, *[100] * 12, *[110] * 12])
+
+
+@pytest.mark.parametrize(
+    ("worth", "shares"),
+    [("resale_frac_per_year = 0.6", [1, 0.6]), ("resale_curve = [0.8, 0.5, 0.3]", [1, 0.6])],
+)
+def test_what_is_bought_out_is_owned_and_worth_its_price(worth: str, shares: list[float]) -> None:
+    lease = '[[lease]]\nname = "let"\npool = "box"\nusd_per_month = 100\nmonths = 24\n'
+    head = f"[finance]\nhorizon_months = 60\n{worth}\n"
+    s = statement(inputs(head + lease + "buyout_usd = 900\n" + PLAN).project)
+    assert s.capex_usd[24] == s.book_value_usd[24] == 900
+    assert s.market_value_usd[[24, 36]] == pytest.approx([900 * share for share in shares])
+    assert s.resale_usd[60] > 0 == s.book_value_usd[60]
+
+
+def test_a_lease_starts_when_its_machines_come() -> None:
+    lease = '[[lease]]\nname = "let"\npool = "box"\nusd_per_month = 100\nmonths = 24\n'
+    starts = "[finance]\nstarts = 2027-01-01\n"
+    project = inputs(starts + lease + PLAN, bought="2027-05-01").project
+    assert project.leases[0].start_month == project.assets[0].bought_month == 4
+    assert project.assets[0].sold_month == project.leases[0].end_month
 
 
 def test_building_and_other_purchases_are_assets() -> None:

@@ -74,7 +74,7 @@ def _three(t: Table, key: str) -> tuple[float, float, float]:
     """[low, most likely, high] months; one number is sure."""
     value = t.required(t.values.get(key), key)
     numbers = value if isinstance(value, list) else [value] * 3
-    whole = len(numbers) == 3 and all(type(n) in (int, Decimal) for n in numbers)
+    whole = len(numbers) == 3 and all(type(n) is int or _is_finite(n) for n in numbers)
     if not whole or not 0 <= numbers[0] <= numbers[1] <= numbers[2] <= MOST_MONTHS:
         t.fail(
             key,
@@ -83,6 +83,10 @@ def _three(t: Table, key: str) -> tuple[float, float, float]:
         )
     low, mode, high = map(float, numbers)
     return low, mode, high
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, Decimal) and value.is_finite()
 
 
 def _before(step: LeadTime, steps: dict[str, LeadTime]) -> set[str]:

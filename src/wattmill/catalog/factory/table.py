@@ -32,7 +32,9 @@ class Table(TextTable):
         if key not in self.values:
             return default
         value = self.decimal(key)
-        if not Decimal(low) <= value <= Decimal(high) or (above is not None and value <= above):
+        if not Decimal(str(low)) <= value <= Decimal(str(high)) or (
+            above is not None and value <= above
+        ):
             least = f"more than {above:g}" if above is not None else f"at least {low:g}"
             self.fail(
                 key,

@@ -17,7 +17,7 @@ from wattmill.ledger import outbox, schema
 from wattmill.ledger.billing import numbering, tables
 from wattmill.ledger.billing.booking import book
 from wattmill.ledger.billing.documents import Document
-from wattmill.ledger.export.for_stripe import credit_note_messages, invoice_messages
+from wattmill.ledger.export.for_stripe import alone_messages, invoice_messages, messages_on
 from wattmill.ledger.outbox import Message
 from wattmill.ledger.postings import legs_of_document
 from wattmill.ledger.records import DocumentIssued
@@ -126,11 +126,16 @@ def enter(connection: Connection, draft: Document, now_us: int) -> Stored:
 
 
 def _messages(connection: Connection, final: Document) -> tuple[Message, ...]:
-    if final.kind != "credit_note" or final.credits is None:
-        return invoice_messages(final)
+    """For Stripe. What is on a document that it was never told of, it is not told either."""
+    if final.credits is None:
+        return invoice_messages(final) or alone_messages(final)
     stored = stored_documents(connection, final.tenant)
-    (invoice,) = (one.document for one in stored if one.document.number == final.credits)
-    return credit_note_messages(final, invoice)
+    (credited,) = (one.document for one in stored if one.document.number == final.credits)
+    return tuple(
+        message
+        for message in messages_on(final, credited)
+        if outbox.is_known(connection, message.after)
+    )
 
 
 def body_of(final: Document) -> str:

@@ -14,8 +14,6 @@ from wattmill.core.money import pusd_per_minor
 from wattmill.ledger.billing.documents import Document
 from wattmill.ledger.billing.payments import Payment
 
-BUCKETS = ("not due", "1–30 days", "31–60 days", "61–90 days", "over 90 days")
-
 
 class OpenItem(Struct, frozen=True):
     """An invoice that is not wholly paid. ``overdue_days`` is 0 until the day after it was due."""
@@ -27,11 +25,6 @@ class OpenItem(Struct, frozen=True):
     total_pusd: int
     open_pusd: int
     overdue_days: int
-
-    @property
-    def bucket(self) -> str:
-        """Its age, one of ``BUCKETS``."""
-        return BUCKETS[min((self.overdue_days + 29) // 30, 4)]
 
 
 class Account(Struct, frozen=True):
@@ -47,13 +40,6 @@ class Account(Struct, frozen=True):
     @property
     def balance_pusd(self) -> int:
         return sum(item.open_pusd for item in self.items) - self.unallocated_pusd
-
-    def aged_pusd(self) -> dict[str, int]:
-        """What is open by age; every bucket is there."""
-        sums = dict.fromkeys(BUCKETS, 0)
-        for item in self.items:
-            sums[item.bucket] += item.open_pusd
-        return sums
 
 
 def account(

@@ -10,6 +10,7 @@ from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, Select, exists, func, insert, inspect, select
 
 from wattmill.core.errors import UsageError
+from wattmill.ledger.admission import require_text
 from wattmill.ledger.cost.hardware import MWH_PER_KWH
 from wattmill.ledger.cost.meter_files import Reading
 from wattmill.ledger.cost.tables import energy_reading, energy_withdrawal
@@ -60,6 +61,7 @@ def record_readings(
 
     ``UsageError`` with the line of the first one that overlaps another reading: then none is entered.
     """
+    require_text("readings", {"pool": pool, "source": source})
     create_tables(connection)
     known = _known(connection, pool, readings)
     new = [reading for reading in readings if _span(reading) not in known]

@@ -13,8 +13,6 @@ from wattmill.ledger.chain import Fault
 from wattmill.ledger.doctor.case import Case
 from wattmill.ledger.records import Correction, CreditGranted, DocumentIssued, decode_record
 
-PROJECTIONS = ("correction", "payment", "credit_grant", "document")
-
 
 def faults(case: Case) -> Iterator[Fault]:
     projected: set[tuple[str, int]] = set()

@@ -34,7 +34,16 @@ COLUMNS = (
 
 def invoice_json(document: Document) -> str:
     """The document as JSON; the schema's name changes when a field does."""
-    return _json("wattmill.invoice/2", document)
+    return _json("wattmill.invoice/2", _in_its_currency(document))
+
+
+def _in_its_currency(document: Document) -> Document:
+    """The books call the unit of an amount of money USD, whatever they are in; who reads an invoice must not."""
+    lines = (
+        msgspec.structs.replace(line, unit=document.currency) if line.unit == "USD" else line
+        for line in document.lines
+    )
+    return msgspec.structs.replace(document, lines=tuple(lines))
 
 
 def margin_json(report: MarginReport) -> str:
@@ -55,7 +64,7 @@ def invoice_csv(document: Document) -> str:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
-    for row in _rows(document):
+    for row in _rows(_in_its_currency(document)):
         writer.writerow(_cell(row.get(column, "")) for column in COLUMNS)
     return text.getvalue()
 

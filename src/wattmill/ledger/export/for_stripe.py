@@ -1,4 +1,8 @@
-"""A final invoice, or a credit note on one, as messages for Stripe: in whole units of Stripe, fixed when it is issued.
+"""A final document as messages for Stripe: in whole units of Stripe, fixed when it is issued.
+
+A credit note there is always on an invoice, and only takes off it. What stands alone (a month in which more was taken
+back than used), or adds to an invoice that is final there, changes the customer's balance instead, which Stripe sets
+off against the next invoice (docs.stripe.com/billing/customer/balance): below zero we owe the customer.
 
 What the customer pays there is what our document says: taxes and the credit that was drawn are items of their own, so
 that nobody computes or rounds anything again. Names, addresses and mail addresses are not in the message, because they
@@ -50,19 +54,39 @@ def invoice_messages(document: Document) -> tuple[Message, ...]:
 
     Nothing for a draft, a credit note, what a reseller sends to its client, and where nothing is to be paid.
     """
-    is_wanted = document.seller.collect_with == DESTINATION and document.issuer is None
-    is_invoice = document.kind == "invoice" and document.status == "final"
-    if not (is_wanted and is_invoice and document.total_minor > 0):
+    is_invoice = document.kind == "invoice" and document.total_minor > 0
+    if not (_is_wanted(document) and is_invoice):
         return ()
     customer = customer_message(document.tenant)
     return customer, message_of(DESTINATION, _invoice(document), after=customer.id)
 
 
-def credit_note_messages(note: Document, invoice: Document) -> tuple[Message, ...]:
-    """What a final credit note takes back of an invoice that Stripe was told of; a void is one over all of it."""
-    told = invoice_messages(msgspec.structs.replace(invoice, status="final"))
-    if not told or note.total_minor >= 0:
+def alone_messages(note: Document) -> tuple[Message, ...]:
+    """The customer, and what a final credit note that is on no invoice gives it."""
+    if not (_is_wanted(note) and note.kind == "credit_note" and note.total_minor < 0):
         return ()
+    customer = customer_message(note.tenant)
+    return customer, _balance(note, customer)
+
+
+def messages_on(note: Document, credited: Document) -> tuple[Message, ...]:
+    """What a final document changes of an earlier one that Stripe was told of; a void takes all of it back."""
+    earlier = msgspec.structs.replace(credited, status="final")
+    invoice = invoice_messages(earlier)
+    told = invoice or alone_messages(earlier)
+    if not told or not note.total_minor:
+        return ()
+    if invoice and note.total_minor < 0:
+        return (_credit_note(note, credited, invoice[-1]),)
+    return (_balance(note, told[-1]),)
+
+
+def _is_wanted(document: Document) -> bool:
+    is_sites = document.issuer is None and document.status == "final"
+    return is_sites and document.seller.collect_with == DESTINATION
+
+
+def _credit_note(note: Document, invoice: Document, after: Message) -> Message:
     body = {
         "kind": "credit_note",
         "number": note.number,
@@ -70,7 +94,19 @@ def credit_note_messages(note: Document, invoice: Document) -> tuple[Message, ..
         "amount": stripe_amount(-note.total_minor, note.currency, note.exponent),
         "chain_hash": note.chain_hash,
     }
-    return (message_of(DESTINATION, body, after=told[-1].id),)
+    return message_of(DESTINATION, body, after=after.id)
+
+
+def _balance(document: Document, after: Message) -> Message:
+    body = {
+        "kind": "balance",
+        "number": document.number,
+        "tenant": document.tenant,
+        "currency": document.currency.lower(),
+        "amount": stripe_amount(document.total_minor, document.currency, document.exponent),
+        "chain_hash": document.chain_hash,
+    }
+    return message_of(DESTINATION, body, after=after.id)
 
 
 def _invoice(document: Document) -> dict[str, Any]:

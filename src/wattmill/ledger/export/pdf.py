@@ -7,7 +7,7 @@ document gives the same bytes.
 from collections.abc import Iterator
 from datetime import UTC, datetime, time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -22,28 +22,13 @@ def invoice_pdf(document: Document, open_minor: int | None = None) -> bytes:
 
     ``open_minor`` is what is not paid yet, where that is to be said.
     """
-    pages = _typeset(document, "pdf", open_minor)
-    assert isinstance(pages, bytes)
-    return pages
-
-
-def invoice_pictures(document: Document, open_minor: int | None = None) -> list[bytes]:
-    """Its pages as PNG."""
-    pages = _typeset(document, "png", open_minor)
-    return pages if isinstance(pages, list) else [pages]
-
-
-def _typeset(
-    document: Document, form: Literal["pdf", "png"], open_minor: int | None
-) -> bytes | list[bytes]:
     import typst
 
     noon = datetime.combine(document.issued, time(12), UTC)
     data = msgspec.json.encode(_data(document, open_minor)).decode()
-    pages: bytes | list[bytes] = typst.compile(
+    pages: bytes = typst.compile(
         TEMPLATE.read_bytes(),
-        format=form,
-        ppi=100,
+        format="pdf",
         sys_inputs={"invoice": data},
         timestamp=noon,
     )

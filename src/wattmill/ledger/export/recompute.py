@@ -1,7 +1,7 @@
 """Whether an invoice is right, computed anew by the one who pays it: from the invoice as JSON and the usage as CSV.
 
 It shares no line with the code that made the invoice and needs nothing but Python, so that a tenant can read it, and
-run it by itself: ``python recompute.py INVOICE.json USAGE.csv``. It checks that
+run it by itself: ``python recompute.py INVOICE.json USAGE.csv [MORE.json|MORE.csv]…``. It checks that
 
 - the tokens of the lines are those of the requests in the period that were charged, up to the block that the invoice
   covers;
@@ -10,18 +10,22 @@ run it by itself: ``python recompute.py INVOICE.json USAGE.csv``. It checks that
 - what was not charged because credit ran out is no less than the requests say;
 - taxes are rate × base; credit, taxes and lines add up to the total.
 
-Fees are checked as arithmetic only: a usage export does not know them. Lines of other months (late usage) need the
-usage and the invoice of those months, and are said to be unchecked. Status 1: something differs.
+Late lines are differences: what came in after their month was invoiced. They are checked with the usage of that month,
+and the invoices that had lines of it before, given as further files: all of them together must say what one invoice
+over the month would say now. Without these files they are said to be unchecked.
+
+Fees are checked as arithmetic only: a usage export does not know them. Status 1: something differs.
 """
 
 import csv
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -52,43 +56,115 @@ class Unreadable(Exception):
     """A file is not what it must be."""
 
 
-def recompute(invoice: Mapping[str, Any], usage: Iterable[Mapping[str, str]]) -> list[Finding]:
-    """Everything that can be checked, in the order of the invoice."""
-    schema = invoice.get("schema") if isinstance(invoice, dict) else None
-    if schema != SCHEMA:
-        raise Unreadable(f"the invoice is no {SCHEMA}: {schema!r}")
-    used = Used(invoice)
+def recompute(
+    invoice: Mapping[str, Any],
+    usage: Iterable[Mapping[str, str]],
+    others: Iterable[Mapping[str, Any]] = (),
+) -> list[Finding]:
+    """Everything that can be checked, in the order of the invoice. ``others`` are invoices of months it adds to."""
+    earlier = []
+    for document in (invoice, *others):
+        schema = document.get("schema") if isinstance(document, dict) else None
+        if schema != SCHEMA:
+            raise Unreadable(f"the invoice is no {SCHEMA}: {schema!r}")
+        if _is_before(document, invoice):
+            earlier.append(document)
+    months = _months(invoice, earlier)
     for row in usage:
-        used.add(row)
-    return [*_lines(invoice, used), *_tokens(invoice, used), *_sums(invoice)]
+        for month in months:
+            month.add(row)
+    lines = (finding for month in months for finding in _lines(invoice, month))
+    tokens = (finding for month in months for finding in _tokens(month))
+    return [*lines, *tokens, *_sums(invoice)]
 
 
-# --- usage ----------------------------------------------------------------------------------------
+def _is_before(document: Mapping[str, Any], invoice: Mapping[str, Any]) -> bool:
+    """Whether it stood when the invoice was made. What is on another document gives money back and no usage."""
+    stands = document["status"] == "final" and document["credits"] is None
+    return stands and int(document["up_to_block"]) < int(invoice["up_to_block"])
+
+
+# --- months ---------------------------------------------------------------------------------------
+
+
+class Billed:
+    """A month of which the invoice has lines: what of it was billed so far, and what was used."""
+
+    def __init__(
+        self, invoice: Mapping[str, Any], earlier: Iterable[Mapping[str, Any]], name: str
+    ) -> None:
+        self.name = name
+        self.own = {line["key"] for line in invoice["lines"] if line["month"] == name}
+        had = [one for one in earlier if any(line["month"] == name for line in one["lines"])]
+        self.with_ = [str(one["number"]) for one in had]
+        self.lines = _together([*had, invoice], name)
+        self.is_late = any(line["is_late"] for line in invoice["lines"] if line["month"] == name)
+        periods = (one["period"] for one in (invoice, *earlier))
+        period = next((one for one in periods if one["month"] == name), None)
+        bounds = [c["up_to_block"] for c in invoice["coverage"] if c["month"] == name]
+        self.used = None if period is None else Used(period, [*bounds, invoice["up_to_block"]][0])
+
+    @property
+    def is_known(self) -> bool:
+        """Whether all is there that its lines need."""
+        if not self.is_late:
+            return self.used is not None
+        return self.used is not None and bool(self.with_) and self.used.has_rows
+
+    def add(self, row: Mapping[str, str]) -> None:
+        if self.used is not None:
+            self.used.add(row)
+
+
+def _months(invoice: Mapping[str, Any], earlier: Iterable[Mapping[str, Any]]) -> list[Billed]:
+    """In the order of the invoice; its own month is always one of them."""
+    named = [*(line["month"] for line in invoice["lines"]), invoice["period"]["month"]]
+    known = list(earlier)
+    return [Billed(invoice, known, name) for name in dict.fromkeys(named)]
+
+
+def _together(documents: Iterable[Mapping[str, Any]], month: str) -> list[dict[str, Any]]:
+    """The lines of a month on all of these as one line for each key, what closes the month behind the rest."""
+    found: dict[str, dict[str, Any]] = {}
+    known = list(documents)
+    for document in known:
+        for line in document["lines"]:
+            if line["month"] != month:
+                continue
+            before = found.get(line["key"])
+            found[line["key"]] = dict(line) if before is None else _sum_of(before, line)
+    return sorted(found.values(), key=_turn) if len(known) > 1 else list(found.values())
+
+
+def _sum_of(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    sums = {name: one[name] + other[name] for name in ("tokens", "amount_minor")}
+    exact = {
+        name: Fraction(one[name]) + Fraction(other[name]) for name in ("quantity", "amount_usd")
+    }
+    return {**one, **sums, **exact}
+
+
+def _turn(line: Mapping[str, Any]) -> int:
+    return CLOSING.index(line["kind"]) + 1 if line["kind"] in CLOSING else 0
 
 
 class Used:
-    """The tokens that the invoice must charge, and the amounts that it must not."""
+    """The tokens that a month must be charged for, and the amounts that it must not."""
 
-    def __init__(self, invoice: Mapping[str, Any]) -> None:
-        period = invoice["period"]
+    def __init__(self, period: Mapping[str, Any], last_block: int) -> None:
         self._start, self._end = (_instant(period[name]) for name in ("start", "end"))
-        bounds = [c["up_to_block"] for c in invoice["coverage"] if c["month"] == period["month"]]
-        self._last_block = bounds[0] if bounds else invoice["up_to_block"]
+        self._last_block = last_block
         self.tokens: dict[Cell, int] = {}
         self.absorbed = Fraction(0)
-        self.rows = self.later = self.outside = 0
+        self.has_rows = False
 
     def add(self, row: Mapping[str, str]) -> None:
-        """Count one row of the export."""
+        """Count one row of the export, if it is of the month and was known."""
         if not self._start <= _instant(row["time"]) < self._end:
-            self.outside += 1
             return
-        if int(row["block"]) > self._last_block:
-            self.later += 1
+        self.has_rows = True
+        if int(row["block"]) > self._last_block or row["state"] != "charged":
             return
-        if row["state"] != "charged":
-            return
-        self.rows += 1
         self.absorbed += Fraction(row["absorbed"] or 0)
         where = tuple(
             _word(row[name]) for name in ("plan", "plan_version", "model", "pool", "band")
@@ -121,18 +197,32 @@ class Above:
             self._billed += line["amount_minor"]
 
 
-def _lines(invoice: Mapping[str, Any], used: Used) -> Iterator[Finding]:
+def _lines(invoice: Mapping[str, Any], month: Billed) -> Iterator[Finding]:
+    if not month.is_known:
+        yield from _unchecked(invoice, month)
+        return
     above = Above(invoice)
-    for line in invoice["lines"]:
-        if line["is_late"] or line["month"] != invoice["period"]["month"]:
-            why = f"a difference of {line['month']}: it needs that month's usage and invoice"
-            yield Finding(_name(line), "unchecked", _billed(line, invoice), "", why)
-        elif line["kind"] == "absorbed":
-            yield _absorbed(invoice, line, used, above)
-            above.add(line)
+    for line in month.lines:
+        assert month.used is not None
+        if line["kind"] == "absorbed":
+            found = _absorbed(invoice, line, month.used, above)
         else:
-            yield _line(invoice, line, above)
-            above.add(line)
+            found = _line(invoice, line, above)
+        above.add(line)
+        if line["key"] in month.own:
+            yield _with_others(found, month) if month.is_late else found
+
+
+def _unchecked(invoice: Mapping[str, Any], month: Billed) -> Iterator[Finding]:
+    why = f"a difference of {month.name}: it needs that month's usage and invoices"
+    for line in invoice["lines"]:
+        if line["month"] == month.name:
+            yield Finding(_name(line), "unchecked", _billed(line, invoice), "", why)
+
+
+def _with_others(found: Finding, month: Billed) -> Finding:
+    """What a late line and the lines before it come to."""
+    return replace(found, what=f"{found.what} of {month.name}, with {' and '.join(month.with_)}")
 
 
 def _line(invoice: Mapping[str, Any], line: Mapping[str, Any], above: Above) -> Finding:
@@ -142,11 +232,7 @@ def _line(invoice: Mapping[str, Any], line: Mapping[str, Any], above: Above) -> 
     is_exact = abs(exact - amount) <= _tolerance(line)
     agrees = is_exact and above.round(line, amount) == line["amount_minor"]
     computed = _minor(above.round(line, amount if is_exact else exact), invoice)
-    why = (
-        ""
-        if is_exact
-        else f"quantity × price is {_text(exact)}, the line says {line['amount_usd']}"
-    )
+    why = "" if is_exact else f"quantity × price is {_text(exact)}, the line says {_text(amount)}"
     return Finding(
         _name(line), "agrees" if agrees else "differs", _billed(line, invoice), computed, why
     )
@@ -179,25 +265,28 @@ def _absorbed(
 # --- tokens ---------------------------------------------------------------------------------------
 
 
-def _tokens(invoice: Mapping[str, Any], used: Used) -> Iterator[Finding]:
+def _tokens(month: Billed) -> Iterator[Finding]:
     """The tokens of each kind of line against those of the requests that belong to it."""
-    month = invoice["period"]["month"]
+    if not month.is_known or month.used is None:
+        return
     billed: dict[tuple[Any, ...], int] = {}
-    for line in invoice["lines"]:
-        if line["meters"] and line["month"] == month and not line["is_late"]:
+    for line in month.lines:
+        if line["meters"]:
             about = (line["plan"], line["plan_version"], line["model"], line["pool"], line["band"])
             key = (*about, tuple(line["meters"]))
             billed[key] = billed.get(key, 0) + line["tokens"]
     counted = dict.fromkeys(billed, 0)
-    for cell, tokens in used.tokens.items():
+    late = f" of {month.name}" if month.is_late else ""
+    for cell, tokens in month.used.tokens.items():
         home = _home(cell, billed)
         if home is None:
-            yield Finding(_cell_name(cell), "differs", "no line", f"{tokens:,} tokens")
+            yield Finding(_cell_name(cell) + late, "differs", "no line", f"{tokens:,} tokens")
         else:
             counted[home] += tokens
     for key, tokens in billed.items():
         verdict: Verdict = "agrees" if tokens == counted[key] else "differs"
-        yield Finding(_key_name(key), verdict, f"{tokens:,} tokens", f"{counted[key]:,} tokens")
+        figures = (f"{tokens:,} tokens", f"{counted[key]:,} tokens")
+        yield Finding(_key_name(key) + late, verdict, *figures)
 
 
 def _home(cell: Cell, billed: Mapping[tuple[Any, ...], int]) -> tuple[Any, ...] | None:
@@ -308,16 +397,22 @@ def _text(value: Fraction) -> str:
 # --- files ----------------------------------------------------------------------------------------
 
 
-def recompute_files(invoice_path: Path, usage_path: Path) -> list[Finding]:
-    """The same for files; ``Unreadable`` says which is none."""
+def recompute_files(invoice_path: Path, usage_path: Path, *more: Path) -> list[Finding]:
+    """The same for files: ``more`` are usage (``.csv``) and earlier invoices. ``Unreadable`` says which is none."""
+    usages = [usage_path, *(path for path in more if path.suffix == ".csv")]
     try:
         invoice = json.loads(invoice_path.read_text("utf-8"))
-        with usage_path.open(encoding="utf-8", newline="") as file:
-            return recompute(invoice, csv.DictReader(file))
+        others = [json.loads(path.read_text("utf-8")) for path in more if path not in usages]
+        return recompute(invoice, chain.from_iterable(map(_rows, usages)), others)
     except OSError as error:
         raise Unreadable(f"{error.filename}: {error.strerror}") from None
     except (KeyError, ValueError, TypeError) as error:
         raise Unreadable(f"{type(error).__name__}: {error}") from None
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file)
 
 
 def text_of(findings: Iterable[Finding]) -> str:
@@ -338,8 +433,8 @@ def text_of(findings: Iterable[Finding]) -> str:
 
 def main(arguments: list[str]) -> int:
     """0: all that was checked agrees; 1: something differs; 2: a file cannot be read."""
-    if len(arguments) != 2:
-        print("usage: recompute.py INVOICE.json USAGE.csv", file=sys.stderr)
+    if len(arguments) < 2:
+        print("usage: recompute.py INVOICE.json USAGE.csv [MORE.json|MORE.csv]...", file=sys.stderr)
         return 2
     try:
         findings = recompute_files(*map(Path, arguments))

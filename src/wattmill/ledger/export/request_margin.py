@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 UNKNOWN = "unknown"
 
 
-def request_screen(request: RequestMargin) -> RenderableType:
-    """What a request paid, what it cost, and why."""
+def request_screen(request: RequestMargin, currency: str = "USD") -> RenderableType:
+    """What a request paid, what it cost, and why; ``currency`` is the site's."""
     from rich.console import Group
 
     held = f"{request.held:%Y-%m-%d %H:%M:%S %Z}, {request.state}"
@@ -26,16 +26,16 @@ def request_screen(request: RequestMargin) -> RenderableType:
     return Group(
         text(f"Request {request.request}", "bold"),
         text(f"{where}; held {held} after {took}", "dim"),
-        *([_charges(request)] if request.charges else []),
-        text(_work(request)),
+        *([_charges(request, currency)] if request.charges else []),
+        text(_work(request, currency)),
         *([_hours(request)] if request.hours else []),
-        _margin(request),
+        _margin(request, currency),
     )
 
 
-def _charges(request: RequestMargin) -> Table:
+def _charges(request: RequestMargin, currency: str) -> Table:
     """Tokens times price, and what resellers leave of it."""
-    charges = table("charged", right=("tokens", "USD per Mtok", "USD"))
+    charges = table("charged", right=("tokens", f"{currency} per Mtok", currency))
     for one in request.charges:
         amount = exact_usd(one.amount_pusd)
         charges.add_row(one.meter, f"{one.tokens:,}", one.usd_per_mtok, amount)
@@ -44,9 +44,10 @@ def _charges(request: RequestMargin) -> Table:
     return charges
 
 
-def _work(request: RequestMargin) -> str:
+def _work(request: RequestMargin, currency: str) -> str:
     if request.prefill_tok_s is None or request.decode_tok_s is None:
-        return f"It was served by somebody else, for {exact_usd(request.charged_to_us_pusd)} USD."
+        charged = f"{exact_usd(request.charged_to_us_pusd)} {currency}"
+        return f"It was served by somebody else, for {charged}."
     return (
         f"{request.prefilled_tokens:,} tokens at {request.prefill_tok_s:,.0f}/s of prefill and"
         f" {request.decoded_tokens:,} at {request.decode_tok_s:,.0f}/s of decode are"
@@ -71,8 +72,8 @@ def _shown(hour: RequestHour) -> str:
     return f"{hour.start:%Y-%m-%d %H:%M}{metered}"
 
 
-def _margin(request: RequestMargin) -> Table:
-    sums = table("", right=("USD",))
+def _margin(request: RequestMargin, currency: str) -> Table:
+    sums = table("", right=(currency,))
     cost = request.attributed
     rows = (
         ("Revenue", request.revenue_pusd),

@@ -18,9 +18,9 @@ from wattmill.physics.performance import Workload
 from wattmill.physics.sweep import Outcomes
 from wattmill.plan.fleet.records import Envelope, MachineType
 from wattmill.plan.sizing.candidates import generator
+from wattmill.plan.sizing.meeting import field_of, most_batches
 from wattmill.plan.sizing.money import SECONDS_PER_HOUR, UNKNOWN
 from wattmill.plan.sizing.options import SizeQuestion
-from wattmill.plan.sizing.size import field_of, most_batches
 from wattmill.plan.sizing.sweep import Field, at, idle_w
 from wattmill.site.rack import RackLimits, RackLoad, fill
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from wattmill.core.errors import UsageError
-from wattmill.plan.questions.registry import Question, ask, find, near, topics
+from wattmill.plan.questions.registry import Question, ask, find, near, questions, topics
 from wattmill.plan.questions.text import about_text, answer_text, list_text
 
 
@@ -14,6 +14,8 @@ def answered(
     name: str | None, words: Iterable[str], *, list_: bool, about: bool, as_json: bool
 ) -> str:
     """The text for standard output; UsageError for words that make no question."""
+    if about and name is None:
+        raise UsageError("--about of which question?", hint="wattmill ask kv_cache_gb --about")
     if list_ or name is None:
         return _listed(name, as_json)
     if about:
@@ -69,7 +71,9 @@ def described(question: Question) -> dict[str, Any]:
 def _listed(topic: str | None, as_json: bool) -> str:
     by_topic = topics()
     if topic is not None and topic not in by_topic:
-        raise UsageError(f"there is no topic {topic!r}", hint=near(topic, by_topic, "topics are"))
+        asked = topic.replace("-", "_") in questions()
+        hint = f"wattmill ask {topic} --about" if asked else near(topic, by_topic, "topics are")
+        raise UsageError(f"there is no topic {topic!r}", hint=hint)
     chosen = {topic: by_topic[topic]} if topic else by_topic
     if as_json:
         return _json([described(q) for asked in chosen.values() for q in asked])
@@ -79,12 +83,13 @@ def _listed(topic: str | None, as_json: bool) -> str:
 def _inputs(words: Iterable[str]) -> dict[str, str]:
     given: dict[str, str] = {}
     for word in words:
-        key, equals, value = word.partition("=")
+        written, equals, value = word.partition("=")
+        key = written.strip().replace("-", "_")
         if not equals or not key:
             raise UsageError(f"{word!r} is no input", hint="write it like context=128Ki")
         if key in given:
             raise UsageError(f"{key!r} is given twice", hint="give it once")
-        given[key.strip().replace("-", "_")] = value.strip()
+        given[key] = value.strip()
     return given
 
 

@@ -8,6 +8,7 @@ from wattmill.plan.questions.deployments import (
     flop_per_token,
     kv_bytes,
     step_weight_bytes,
+    within,
 )
 from wattmill.plan.questions.inputs import (
     BITS_16,
@@ -34,7 +35,7 @@ from wattmill.plan.questions.inputs import (
     positive,
     share,
 )
-from wattmill.plan.questions.registry import Found, question
+from wattmill.plan.questions.registry import Bundle, Found, question
 
 ROOFLINE = "Williams, Waterman, Patterson, Roofline, CACM 52(4), 2009"
 SHEETS = "Data sheet of the accelerator, published shape of the model; " + ROOFLINE
@@ -125,6 +126,33 @@ def read_time_ms(bytes_read: Bytes, bandwidth: Bandwidth) -> float:
     return bytes_read / bandwidth
 
 
+class Read(Bundle, frozen=True):
+    """What one decode step of a batch reads."""
+
+    model: Model
+    precision: Precision = "bf16"
+    batch: Batch = 1
+    context: Context = 2048
+    kv_precision: KvPrecision = "fp16"
+    engine: Engine = "vllm"
+
+    @property
+    def weights(self) -> float:
+        """Bytes, as far as the batch touches them."""
+        return step_weight_bytes(self.model, self.precision, self.engine, self.batch)
+
+    @property
+    def kv(self) -> float:
+        """Bytes of the cache of one sequence; PlanError for a context that the model was not made for."""
+        within(self.model, self.context)
+        return kv_bytes(self.model, self.kv_precision, self.context)
+
+    @property
+    def bytes(self) -> float:
+        """Both, of the whole batch."""
+        return self.weights + self.batch * self.kv
+
+
 @question("roofline", gives="tok/s", source=SHEETS)
 def roofline_tok_s(
     model: Model,
@@ -139,42 +167,26 @@ def roofline_tok_s(
 
     No engine reaches it: see decode_tok_s for what to expect. Links cost nothing here.
     """
+    read = Read(model, precision, batch, context, kv_precision, engine)
     deployment = deployed(model, hardware, precision, engine, kv_precision, 1)
     flops = deployment.flops_per_s * hardware.count
     bandwidth = hardware.accelerator.bandwidth_bytes_per_s * hardware.count
-    weights = step_weight_bytes(model, precision, engine, batch)
-    kv = kv_bytes(model, kv_precision, context)
     flop = flop_per_token(model)
-    rate = roofline.decode_bound_tok_s(batch, weights, kv, bandwidth, flop, flops)
-    is_compute = batch * flop / flops > (weights + batch * kv) / bandwidth
+    rate = roofline.decode_bound_tok_s(batch, read.weights, read.kv, bandwidth, flop, flops)
+    is_compute = batch * flop / flops > read.bytes / bandwidth
     return Found(rate, binds="compute" if is_compute else "memory bandwidth")
 
 
 @question("roofline", gives="GB", source=SHEETS)
-def bytes_per_step_gb(
-    model: Model,
-    precision: Precision = "bf16",
-    batch: Batch = 1,
-    context: Context = 2048,
-    kv_precision: KvPrecision = "fp16",
-    engine: Engine = "vllm",
-) -> float:
+def bytes_per_step_gb(read: Read) -> float:
     """Bytes that one decode step of a batch reads: weights as far as touched, and the KV cache."""
-    weights = step_weight_bytes(model, precision, engine, batch)
-    return weights + batch * kv_bytes(model, kv_precision, context)
+    return read.bytes
 
 
 @question("roofline", gives="GB/token", source=SHEETS)
-def bytes_per_token_gb(
-    model: Model,
-    precision: Precision = "bf16",
-    batch: Batch = 1,
-    context: Context = 2048,
-    kv_precision: KvPrecision = "fp16",
-    engine: Engine = "vllm",
-) -> float:
+def bytes_per_token_gb(read: Read) -> float:
     """Bytes read for each output token: those of a step over its batch."""
-    return bytes_per_step_gb(model, precision, batch, context, kv_precision, engine) / batch
+    return read.bytes / read.batch
 
 
 @question("roofline", gives="tok/s", source=ROOFLINE)

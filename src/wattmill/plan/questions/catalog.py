@@ -9,16 +9,13 @@ from wattmill.catalog.names import plain
 from wattmill.catalog.precision import WEIGHT_BITS
 from wattmill.catalog.systems import System, system
 from wattmill.core.errors import CatalogError, PlanError
-from wattmill.plan.questions.inputs import Device, Machines, Model, NumberFormat, Precision
+from wattmill.plan.questions.inputs import Device, Machines, Model, NumberFormat, Precision, named
 from wattmill.plan.questions.registry import Found, Input, near, question
 
 MODEL = "Published configuration of the model, as the catalog names it"
 SHEET = "Data sheet of the accelerator, as the catalog names it"
-LinkName = Annotated[Link, Input("a link", kind="link", find=link, written=lambda w: w.name)]
-SystemName = Annotated[
-    System,
-    Input("a node, rack or desk machine", kind="system", find=system, written=lambda s: s.name),
-]
+LinkName = Annotated[Link, named("a link", "link", link)]
+SystemName = Annotated[System, named("a node, rack or desk machine", "system", system)]
 
 
 @cache

@@ -25,7 +25,7 @@ from wattmill.plan.questions.inputs import (
     positive,
     whole,
 )
-from wattmill.plan.questions.registry import Found, question
+from wattmill.plan.questions.registry import Bundle, Found, question
 
 RING = "Ring all-reduce (Patarasuk and Yuan, 2009); two per layer (Megatron-LM, 2019)"
 NCCL = "Measured collectives (wattmill.physics.links); a factor of two on PCIe"
@@ -72,35 +72,43 @@ def tp_link_ms(
     return physics.reduces_s(batch, hidden, layers, cards, bandwidth, latency, bits)
 
 
+class Shared(Bundle, frozen=True):
+    """A step of one card, and cards that share every layer of it over a link."""
+
+    step: Step
+    cards: Cards
+    hidden: Hidden
+    layers: Layers
+    bandwidth: LinkBandwidth
+    latency: Latency = 0.0
+    batch: Batch = 1
+    bits: Bits = BITS_16
+
+    @property
+    def speedup(self) -> float:
+        """Of all cards over one."""
+        link_s = physics.reduces_s(
+            self.batch,
+            self.hidden,
+            self.layers,
+            self.cards,
+            self.bandwidth,
+            self.latency,
+            self.bits,
+        )
+        return physics.tp_speedup(self.step, self.cards, link_s)
+
+
 @question("clustering", gives="x", source=RING)
-def tp_speedup(
-    step: Step,
-    cards: Cards,
-    hidden: Hidden,
-    layers: Layers,
-    bandwidth: LinkBandwidth,
-    latency: Latency = 0.0,
-    batch: Batch = 1,
-    bits: Bits = BITS_16,
-) -> float:
+def tp_speedup(shared: Shared) -> float:
     """How much faster a step is when cards share every layer over a link."""
-    link_s = physics.reduces_s(batch, hidden, layers, cards, bandwidth, latency, bits)
-    return physics.tp_speedup(step, cards, link_s)
+    return shared.speedup
 
 
 @question("clustering", gives="%", source=RING)
-def tp_efficiency(
-    step: Step,
-    cards: Cards,
-    hidden: Hidden,
-    layers: Layers,
-    bandwidth: LinkBandwidth,
-    latency: Latency = 0.0,
-    batch: Batch = 1,
-    bits: Bits = BITS_16,
-) -> float:
+def tp_efficiency(shared: Shared) -> float:
     """Share of the ideal speed-up that is left when cards share every layer over a link."""
-    return tp_speedup(step, cards, hidden, layers, bandwidth, latency, batch, bits) / cards
+    return shared.speedup / shared.cards
 
 
 @question("clustering", gives="tok/s", source=RING)

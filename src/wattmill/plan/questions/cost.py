@@ -83,8 +83,9 @@ def owned_usd_per_hour(
 @question("cost", gives="USD/month", source="Straight line from the price paid to the resale value")
 def wear_usd_per_month(paid: Usd, life: Life = THREE_YEARS, resale: Resale = 0.0) -> float:
     """What machines lose in value each month."""
-    months = life / MONTH_S
-    return amortisation_usd_per_month(paid, max(1, round(months)), resale) / MONTH_S
+    return (
+        amortisation_usd_per_month(paid, 1, resale) / life
+    )  # all of it, over the seconds of a life
 
 
 @question("cost", gives="USD/Mtok", source="Roofline of a decode step; " + DEFINED)

@@ -49,7 +49,7 @@ def rent_fall(before: Rent, after: Rent) -> float:
 @question("decay", gives="%", source=FALL)
 def rent_decay(before: Rent, after: Rent, time: Span) -> float:
     """What a rent loses each year if it falls from one level to another; below 0 it rises."""
-    return 1 - 1 / float(yearly_factor(before, after, time / YEAR_S))
+    return _yearly_fall(before, after, time)
 
 
 @question("decay", gives="%", source="Definition: 1 - after / before")
@@ -61,6 +61,10 @@ def value_fall(before: Value, after: Usd) -> float:
 @question("decay", gives="%", source=FALL)
 def value_decay(before: Value, after: Value, time: Span) -> float:
     """What a value loses each year if it falls from one level to another; below 0 it rises."""
+    return _yearly_fall(before, after, time)
+
+
+def _yearly_fall(before: float, after: float, time: float) -> float:
     return 1 - 1 / float(yearly_factor(before, after, time / YEAR_S))
 
 

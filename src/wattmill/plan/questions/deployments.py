@@ -5,6 +5,7 @@ import math
 from wattmill.catalog.hardware import Hardware
 from wattmill.catalog.models import ModelSpec
 from wattmill.catalog.precision import KV_BITS
+from wattmill.core.errors import PlanError
 from wattmill.physics import memory, moe
 from wattmill.physics.calibration import Q90, runtime
 from wattmill.physics.deployment import Deployment, deploy
@@ -25,15 +26,25 @@ from wattmill.plan.questions.inputs import (
 from wattmill.plan.questions.registry import Bundle
 
 
-class Laid(Bundle, frozen=True):
-    """A model on machines under an engine."""
+class Placed(Bundle, frozen=True):
+    """A model on machines under an engine, whatever its KV cache."""
 
     model: Model
     hardware: Machines
     precision: Precision = "bf16"
     engine: Engine = "vllm"
-    kv_precision: KvPrecision = "fp16"
     tp: Tp = None
+
+    @property
+    def deployment(self) -> Deployment:
+        """How it is laid out; PlanError if it cannot be."""
+        return deployed(self.model, self.hardware, self.precision, self.engine, tp=self.tp)
+
+
+class Laid(Placed, frozen=True):
+    """A model on machines under an engine."""
+
+    kv_precision: KvPrecision = "fp16"
 
     @property
     def deployment(self) -> Deployment:
@@ -70,6 +81,15 @@ def deployed(
 ) -> Deployment:
     """A model on machines; tp None lays it out as the engine would. PlanError if it cannot be."""
     return deploy(model, hardware, precision, engine=engine, kv_precision=kv_precision, tp=tp)
+
+
+def within(model: ModelSpec, context: float) -> None:
+    """PlanError for a context that a model was not made for."""
+    if context > model.max_context_tokens:
+        raise PlanError(
+            f"{model.name} is made for {model.max_context_tokens:,} tokens, not {context:,.0f}",
+            hint="give a shorter context",
+        )
 
 
 def interval(value: float, *spreads: float) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from typing import Annotated
 from wattmill.catalog import electrical
 from wattmill.catalog.electrical import BusBar, Chain, Phases, Stage
 from wattmill.core.errors import PlanError
-from wattmill.plan.questions.inputs import Power, PowerPrice, choice, number, positive
+from wattmill.plan.questions.inputs import Power, PowerPrice, choice, named, number, positive
 from wattmill.plan.questions.registry import Found, Input, question
 from wattmill.plan.questions.units import YEAR_S
 from wattmill.site import delivery, feeders
@@ -32,18 +32,9 @@ StageLoad = Annotated[
     Input("share of its rating that every stage carries; 0: each at its own", "", 0.0, 1.0),
 ]
 CoolingShare = Annotated[float, number("W of cooling for each W of heat", high=10)]
-ChainName = Annotated[
-    Chain,
-    Input("a delivery chain", kind="chain", find=electrical.chain, written=lambda c: c.name),
-]
-StageName = Annotated[
-    Stage,
-    Input("a stage of a chain", kind="stage", find=electrical.stage, written=lambda s: s.name),
-]
-BusBarName = Annotated[
-    BusBar,
-    Input("a bus bar", kind="bus bar", find=electrical.bus_bar, written=lambda b: b.name),
-]
+ChainName = Annotated[Chain, named("a delivery chain", "chain", electrical.chain)]
+StageName = Annotated[Stage, named("a stage of a chain", "stage", electrical.stage)]
+BusBarName = Annotated[BusBar, named("a bus bar", "bus bar", electrical.bus_bar)]
 
 
 def _series(name: str) -> str:

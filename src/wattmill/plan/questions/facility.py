@@ -9,12 +9,13 @@ from wattmill.plan.questions.inputs import (
     Power,
     Pue,
     choice,
+    named,
     number,
     positive,
     share,
     whole,
 )
-from wattmill.plan.questions.registry import Found, Input, question
+from wattmill.plan.questions.registry import Bundle, Found, question
 from wattmill.plan.questions.units import MONTH_S, unit
 from wattmill.site import colo, facility
 
@@ -25,29 +26,10 @@ PER_KWH, PER_MW = unit("1/kWh").factor, unit("1/MW").factor
 
 PerMw = Annotated[float, positive("price of a building for each megawatt", "USD/MW")]
 PerM2 = Annotated[float, positive("price of a building for each square metre", "USD/m2")]
-BuildName = Annotated[
-    Build,
-    Input("a cost of building", kind="build", find=facilities.build, written=lambda b: b.name),
-]
-LeadTimeName = Annotated[
-    LeadTime,
-    Input("a lead time", kind="lead time", find=facilities.lead_time, written=lambda t: t.name),
-]
-FeeName = Annotated[
-    ColoFee,
-    Input(
-        "a fee of colocation", kind="colo fee", find=facilities.colo_fee, written=lambda f: f.name
-    ),
-]
-RuleName = Annotated[
-    ColoRule,
-    Input(
-        "a class of colocation",
-        kind="colo rule",
-        find=facilities.colo_rule,
-        written=lambda r: r.name,
-    ),
-]
+BuildName = Annotated[Build, named("a cost of building", "build", facilities.build)]
+LeadTimeName = Annotated[LeadTime, named("a lead time", "lead time", facilities.lead_time)]
+FeeName = Annotated[ColoFee, named("a fee of colocation", "colo fee", facilities.colo_fee)]
+RuleName = Annotated[ColoRule, named("a class of colocation", "colo rule", facilities.colo_rule)]
 KwMonth = Annotated[float, number("price of a committed kW", "USD/kW-month")]
 
 
@@ -154,46 +136,41 @@ def quoted_lead_time(
 # --- colocation -----------------------------------------------------------------------------------
 
 
-@question("facility", gives="USD/month", source=BILL)
-def colo_bill(
-    power: Power,
-    per_kw: KwMonth,
+class Colocated(Bundle, frozen=True):
+    """A place in colocation: the peak is committed, energy goes by the mean."""
+
+    power: Power
+    per_kw: KwMonth
     price: Annotated[
         float, number("metered energy on top; 0: it is in the price", "USD/kWh", high=100)
-    ] = 0.0,
-    pue: Pue = 1.0,
-    load: Annotated[float, share("mean power over the peak")] = 1.0,
-    other: Annotated[float, number("cross connects, remote hands, racks", "USD/month")] = 0.0,
-) -> float:
+    ] = 0.0
+    pue: Pue = 1.0
+    load: Annotated[float, share("mean power over the peak")] = 1.0
+    other: Annotated[float, number("cross connects, remote hands, racks", "USD/month")] = 0.0
+
+    def quote(self, setup: float = 0.0) -> colo.ColoQuote:
+        """What it costs."""
+        there = colo.Deployment(1, self.power / 1000)
+        asked = colo.ColoPrice(
+            usd_per_kw_month=self.per_kw * 1000 * MONTH_S,
+            usd_per_kwh=self.price / PER_KWH if self.price else None,
+            pue=self.pue, setup_usd=setup, rack_usd_per_month=self.other * MONTH_S,
+        )  # fmt: skip
+        return colo.quote(there, asked, colo.ColoUse(mean_kw=self.load * there.kw))
+
+
+@question("facility", gives="USD/month", source=BILL)
+def colo_bill(place: Colocated) -> float:
     """What a place in colocation costs each month: the peak committed, energy by the mean."""
-    return _colo(power, per_kw, price, pue, load, other, 0.0).usd_per_month / MONTH_S
+    return place.quote().usd_per_month / MONTH_S
 
 
 @question("facility", gives="USD", source=BILL)
 def colo_first_year(
-    power: Power,
-    per_kw: KwMonth,
-    price: Annotated[
-        float, number("metered energy on top; 0: it is in the price", "USD/kWh", high=100)
-    ] = 0.0,
-    pue: Pue = 1.0,
-    load: Annotated[float, share("mean power over the peak")] = 1.0,
-    other: Annotated[float, number("cross connects, remote hands, racks", "USD/month")] = 0.0,
-    setup: Annotated[float, number("once, at the start", "USD")] = 0.0,
+    place: Colocated, setup: Annotated[float, number("once, at the start", "USD")] = 0.0
 ) -> float:
     """What a place in colocation costs in its first year, with what is paid once."""
-    return _colo(power, per_kw, price, pue, load, other, setup).first_year_usd
-
-
-def _colo(
-    power: float, per_kw: float, price: float, pue: float, load: float, other: float, setup: float
-) -> colo.ColoQuote:
-    there = colo.Deployment(1, power / 1000)
-    asked = colo.ColoPrice(
-        usd_per_kw_month=per_kw * 1000 * MONTH_S, usd_per_kwh=price / PER_KWH if price else None,
-        pue=pue, setup_usd=setup, rack_usd_per_month=other * MONTH_S,
-    )  # fmt: skip
-    return colo.quote(there, asked, colo.ColoUse(mean_kw=load * there.kw))
+    return place.quote(setup).first_year_usd
 
 
 @question("facility", gives="kW", source=ROWS)

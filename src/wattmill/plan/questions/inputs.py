@@ -1,15 +1,14 @@
 """Inputs that many questions share. Functions get them in base units: bytes, bytes/s, s, J, W, USD."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 from wattmill.catalog.hardware import Accelerator, Hardware, accelerator, hardware
 from wattmill.catalog.hardware import NumberFormat as ArithmeticFormat
 from wattmill.catalog.models import ModelSpec, model
 from wattmill.catalog.precision import KV_BITS, WEIGHT_BITS
 from wattmill.plan.questions.registry import Input
-
-MOST = 1e15
-"""A bound for what has no bound of its own: beyond it somebody mixed up units."""
+from wattmill.plan.questions.spec import MOST as MOST
 
 
 def number(meaning: str, unit: str = "", low: float = 0.0, high: float = MOST) -> Input:
@@ -42,16 +41,17 @@ def choice(meaning: str, *choices: str) -> Input:
     return Input(meaning, kind="choice", choices=choices)
 
 
-def _is_called(found: Accelerator | ModelSpec) -> str:
-    return found.name
+def named(meaning: str, kind: str, find: Callable[[str], Any]) -> Input:
+    """Something of the catalog that has a name; `find` looks it up."""
+    return Input(meaning, kind=kind, find=find, written=lambda found: str(found.name))
 
 
 # --- names of the catalog -------------------------------------------------------------------------
 
-Model = Annotated[ModelSpec, Input("a model", kind="model", find=model, written=_is_called)]
+Model = Annotated[ModelSpec, named("a model", "model", model)]
 Device = Annotated[
     Accelerator,
-    Input("an accelerator", kind="accelerator", find=accelerator, written=_is_called),
+    named("an accelerator", "accelerator", accelerator),
 ]
 Machines = Annotated[
     Hardware, Input('accelerators, like "4x L40S"', kind="hardware", find=hardware)

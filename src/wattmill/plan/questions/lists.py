@@ -11,7 +11,8 @@ from typing import Annotated, TypeVar
 
 from wattmill.core.errors import UsageError
 from wattmill.plan.questions.registry import Input
-from wattmill.plan.questions.units import Dims, quantity, short, unit
+from wattmill.plan.questions.spec import LEAST, MOST
+from wattmill.plan.questions.units import Unit, quantity, short, unit
 from wattmill.site.facility import Generation
 from wattmill.site.time_of_use import Band
 
@@ -20,7 +21,7 @@ MOST_TEXT = 40_000
 MOST_PERIODS = 1200
 """A hundred years by the month."""
 
-_USD = unit("USD").dims
+USD, PER_KWH, MONTH, KW = unit("USD"), unit("USD/kWh"), unit("month"), unit("kW")
 _TIMES = re.compile(r"(?P<times>\d{1,4})\s*[x×]\s*(?P<each>.+)")
 _BAND = re.compile(
     r"(?P<days>weekdays\s+)?(?P<start>\d{1,2})\s*-\s*(?P<end>\d{1,2})\s*:\s*(?P<usd>.+)"
@@ -35,12 +36,15 @@ def pieces(text: str) -> list[str]:
     return [piece for piece in found if piece and not piece.startswith("#")]
 
 
-def measured(text: str, dims: Dims, wanted: str) -> float:
-    """A value in base units, a plain number being one of them; UsageError if it is none that fits."""
-    found = quantity(re.sub(r"^-\s*\$", "$-", text.strip()), dims)
-    if found is None or (any(found.dims) and found.dims != dims):
+def measured(text: str, scale: Unit, wanted: str) -> float:
+    """A value in base units, a plain number being in `scale`; UsageError if it is none that fits."""
+    found = quantity(re.sub(r"^-\s*\$", "$-", text.strip()), scale.dims)
+    if found is None or (any(found.dims) and found.dims != scale.dims):
         raise UsageError(f"{text[:60]!r} is no {wanted}", hint=f"write a {wanted} with its unit")
-    return found.value
+    value = found.value if any(found.dims) else found.value * scale.factor
+    if not (value == 0 or LEAST <= abs(value) <= MOST):
+        raise UsageError(f"{text[:60]!r} is no {wanted} that can be", hint="give a usual one")
+    return value
 
 
 def list_of(text: str, read: Callable[[str], Sequence[T]], wanted: str) -> tuple[T, ...]:
@@ -68,11 +72,11 @@ def flows_text(flows: Sequence[float]) -> str:
 def _amounts(text: str) -> list[float]:
     repeated = _TIMES.fullmatch(text)
     if repeated is None:
-        return [measured(text, _USD, "payment")]
+        return [measured(text, USD, "payment")]
     times = int(repeated["times"])
     if times > MOST_PERIODS:
         raise UsageError(f"{times} payments are too many", hint=f"at the most {MOST_PERIODS}")
-    return [measured(repeated["each"], _USD, "payment")] * times
+    return [measured(repeated["each"], USD, "payment")] * times
 
 
 # --- payments on days -------------------------------------------------------------------------------
@@ -98,7 +102,7 @@ def _dated(text: str) -> list[DatedFlow]:
         colon = ""
     if not colon:
         raise UsageError(f"{text[:60]!r} has no day", hint="write 2026-01-31: -100 USD")
-    return [(found, measured(usd, _USD, "payment"))]
+    return [(found, measured(usd, USD, "payment"))]
 
 
 # --- hours of a tariff ------------------------------------------------------------------------------
@@ -121,11 +125,7 @@ def _band(text: str) -> list[Band]:
     found = _BAND.fullmatch(text)
     if found is None or not (int(found["start"]) < 24 and int(found["end"]) <= 24):
         raise UsageError(f"{text[:60]!r} is no time of day", hint="write 16-21: 0.30 USD/kWh")
-    per_kwh = unit("USD/kWh")
-    value = quantity(found["usd"], per_kwh.dims)
-    if value is None or (any(value.dims) and value.dims != per_kwh.dims):
-        raise UsageError(f"{found['usd'][:60]!r} is no price of energy", hint="0.30 USD/kWh")
-    usd = value.value / per_kwh.factor if any(value.dims) else value.value
+    usd = measured(found["usd"], PER_KWH, "price of energy") / PER_KWH.factor
     return [Band(text, int(found["start"]), int(found["end"]), usd, found["days"] is not None)]
 
 
@@ -146,9 +146,8 @@ def _generation(text: str) -> list[Generation]:
     when, colon, power = text.partition(":")
     if not colon:
         raise UsageError(f"{text[:60]!r} is no machine", hint="write 24 months: 190 kW")
-    month, watt = unit("month"), unit("W")
-    months = measured(when, month.dims, "time") / month.factor
-    return [Generation(months, measured(power, watt.dims, "power") / 1000)]
+    months = measured(when, MONTH, "time") / MONTH.factor
+    return [Generation(months, measured(power, KW, "power") / 1000)]
 
 
 Flows = Annotated[

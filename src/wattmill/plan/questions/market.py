@@ -2,16 +2,19 @@
 
 from typing import Annotated
 
-from wattmill.catalog.market import quotes
-from wattmill.core.errors import PlanError
+from wattmill.catalog.market import all_quotes, quotes
+from wattmill.core.errors import CatalogError, PlanError
 from wattmill.finance import market
 from wattmill.plan.questions.inputs import Usd, choice, number, positive
-from wattmill.plan.questions.registry import Found, Input, question
+from wattmill.plan.questions.quotes import one_of
+from wattmill.plan.questions.registry import Found, Input, near, question
 from wattmill.plan.questions.units import YEAR_S, unit
 
 GROWTH = "Definition: compound growth, (end / start)^(1 / years) - 1"
 GAP = "David Cahn, AI's $600B Question, Sequoia 2024: spending over hardware's share and 1 - margin"
 CEILING = "Definition: cash from operations · years · (1 + others' equity) · (1 + debt)"
+
+ELECTRICITY, COLO = "power_usd_per_kwh", "colo_usd_per_kw_month"
 
 Start = Annotated[float, positive("level at the start; plain numbers for what is no money", "USD")]
 End = Annotated[float, positive("level at the end; plain numbers for what is no money", "USD")]
@@ -136,27 +139,35 @@ def years_to_fund(
 
 # --- what places were quoted at ---------------------------------------------------------------------
 
-Region = Annotated[str, Input("a region, like US or US-TX", kind="region", find=str)]
+
+def _region(name: str) -> str:
+    """As the catalog writes it."""
+    known = {q.of.lower(): q.of for q in all_quotes() if q.what in (ELECTRICITY, COLO)}
+    if name.lower() not in known:
+        hint = near(name, known.values(), "regions are")
+        raise CatalogError(f"nobody quoted a price in {name!r}", hint=hint)
+    return known[name.lower()]
+
+
+Region = Annotated[str, Input("a region, like US or US-TX", kind="region", find=_region)]
 Pick = Annotated[str, choice("which quote", "newest", "oldest", "lowest", "highest")]
 
 
 @question("market", gives="USD/kWh", source="Dated quotes that the catalog names")
 def quoted_electricity(region: Region, pick: Pick = "newest") -> Found:
     """Price of electricity in a region by one quote of the catalog."""
-    return _quoted(region, "power_usd_per_kwh", pick, unit("USD/kWh").factor)
+    return _quoted(region, ELECTRICITY, pick, unit("USD/kWh").factor)
 
 
 @question("market", gives="USD/kW-month", source="Dated quotes that the catalog names")
 def quoted_colo(region: Region = "US", pick: Pick = "newest") -> Found:
     """Rent of a committed kilowatt in colocation by one quote of the catalog."""
-    return _quoted(region, "colo_usd_per_kw_month", pick, unit("USD/kW-month").factor)
+    return _quoted(region, COLO, pick, unit("USD/kW-month").factor)
 
 
 def _quoted(region: str, what: str, pick: str, factor: float) -> Found:
     some = quotes(region, what)
     if not some:
         raise PlanError(f"nobody quoted a price in {region}", hint="give your own")
-    by_value = sorted(some, key=lambda quote: quote.value)
-    picks = {"newest": some[-1], "oldest": some[0], "lowest": by_value[0], "highest": by_value[-1]}
-    one = picks[pick]
+    one = one_of(some, pick)
     return Found(one.value * factor, note=f"{one.source}, {one.as_of}; {one.terms}".rstrip("; "))

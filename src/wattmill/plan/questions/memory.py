@@ -5,7 +5,7 @@ from typing import Annotated
 from wattmill.core.errors import PlanError
 from wattmill.physics import memory as physics
 from wattmill.physics.calibration import runtime
-from wattmill.plan.questions.deployments import deployed
+from wattmill.plan.questions.deployments import Laid, Placed, within
 from wattmill.plan.questions.inputs import (
     BITS_16,
     Batch,
@@ -16,12 +16,10 @@ from wattmill.plan.questions.inputs import (
     KvPerToken,
     KvPrecision,
     Layers,
-    Machines,
     Memory,
     Model,
     Params,
     Precision,
-    Tp,
     Users,
     count,
     share,
@@ -51,7 +49,7 @@ def kv_cache_gb(
     model: Model, context: Context = 8192, batch: Batch = 1, kv_precision: KvPrecision = "fp16"
 ) -> float:
     """KV cache of `batch` sequences of `context` tokens; windowed layers stop at their window."""
-    _within(model, context)
+    within(model, context)
     return batch * physics.kv_bytes(model, kv_precision, context)
 
 
@@ -156,98 +154,50 @@ def kv_over_weights(
     return kv_cache_gb(model, context, batch, kv_precision) / weights_gb(model, precision)
 
 
-@question("memory", gives="%", source="Kwon et al., SOSP 2023: half a block is empty on average")
+@question(
+    "memory", gives="%", source="Kwon et al., SOSP 2023: half of the last block is empty on average"
+)
 def kv_block_waste(
     tokens: Annotated[float, count("mean tokens of a sequence", unit="tokens")],
     block: Annotated[float, count("tokens of a KV block", unit="tokens")] = 16,
 ) -> float:
     """Share of the handed-out KV cache that is empty because blocks come whole."""
-    return (block / 2) / (tokens + block / 2)
+    empty = (block - 1) / 2
+    return empty / (tokens + empty)
 
 
 @question("memory", source=FIT)
-def fits(
-    model: Model,
-    hardware: Machines,
-    precision: Precision = "bf16",
-    context: Context = 8192,
-    users: Users = 1,
-    kv_precision: KvPrecision = "fp16",
-    engine: Engine = "vllm",
-    tp: Tp = None,
-) -> Found:
+def fits(laid: Laid, context: Context = 8192, users: Users = 1) -> Found:
     """Whether a model with `users` sequences of `context` tokens fits into machines."""
-    found = _fit(model, hardware, precision, context, kv_precision, engine, tp)
+    found = physics.fit(laid.deployment, int(context))
     need = found.kv_bytes_per_user * users / found.replicas
     note = f"{found.free_bytes / 1e9:,.1f} GB free for KV in each copy, {need / 1e9:,.1f} GB needed"
     return Found(found.users >= users, note=note)
 
 
 @question("memory", gives="users", source=FIT)
-def max_users(
-    model: Model,
-    hardware: Machines,
-    precision: Precision = "bf16",
-    context: Context = 8192,
-    kv_precision: KvPrecision = "fp16",
-    engine: Engine = "vllm",
-    tp: Tp = None,
-) -> float:
+def max_users(laid: Laid, context: Context = 8192) -> float:
     """Sequences of `context` tokens that the memory of machines holds at once; 0: it does not fit."""
-    return float(_fit(model, hardware, precision, context, kv_precision, engine, tp).users)
+    return float(physics.fit(laid.deployment, int(context)).users)
 
 
 @question("memory", gives="GB", source=FIT)
-def free_kv_gb(
-    model: Model,
-    hardware: Machines,
-    precision: Precision = "bf16",
-    engine: Engine = "vllm",
-    tp: Tp = None,
-) -> float:
+def free_kv_gb(placed: Placed) -> float:
     """What weights and the engine's reserves leave for KV cache in all machines; negative: no fit."""
-    found = _fit(model, hardware, precision, 1, "fp16", engine, tp)
+    found = physics.fit(placed.deployment, 1)
     return found.free_bytes * found.replicas
 
 
 @question("memory", gives="tokens", source=FIT)
-def max_context(
-    model: Model,
-    hardware: Machines,
-    precision: Precision = "bf16",
-    users: Users = 1,
-    kv_precision: KvPrecision = "fp16",
-    engine: Engine = "vllm",
-    tp: Tp = None,
-) -> float:
+def max_context(laid: Laid, users: Users = 1) -> float:
     """Longest context that each of `users` sequences can have at once; 0: the model does not fit."""
-    low, high = 0, model.max_context_tokens
+    deployment = laid.deployment
+    low, high = 0, laid.model.max_context_tokens
     while low < high:
         middle = (low + high + 1) // 2
-        enough = _fit(model, hardware, precision, middle, kv_precision, engine, tp).users >= users
+        enough = physics.fit(deployment, middle).users >= users
         low, high = (middle, high) if enough else (low, middle - 1)
     return float(low)
-
-
-def _fit(
-    model: Model,
-    hardware: Machines,
-    precision: str,
-    context: float,
-    kv_precision: str,
-    engine: str,
-    tp: int | None,
-) -> physics.Fit:
-    deployment = deployed(model, hardware, precision, engine, kv_precision, tp)
-    return physics.fit(deployment, int(context))
-
-
-def _within(model: Model, context: float) -> None:
-    if context > model.max_context_tokens:
-        raise PlanError(
-            f"{model.name} is made for {model.max_context_tokens:,} tokens, not {context:,.0f}",
-            hint="give a shorter context",
-        )
 
 
 def _left(memory: float, taken: float) -> None:

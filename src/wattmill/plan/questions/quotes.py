@@ -46,15 +46,19 @@ def _picked(hardware: Machines, kind: str, pick: str, months_s: float) -> Found:
     some = _recent(quotes(name, kind), months_s)
     if not some:
         raise PlanError(f"nobody quoted a price of {name} ({kind})", hint="give your own")
-    by_value = sorted(some, key=lambda quote: quote.value)
-    one = {"newest": some[-1], "oldest": some[0], "lowest": by_value[0], "highest": by_value[-1]}
-    if pick in one:
-        return Found(
-            hardware.count * one[pick].value, note=f"{one[pick].source}, {one[pick].as_of}"
-        )
+    if pick != "median":
+        one = one_of(some, pick)
+        return Found(hardware.count * one.value, note=f"{one.source}, {one.as_of}")
     value = statistics.median(quote.value for quote in some)
     span = f"{len(some)} quotes, {some[0].as_of} to {some[-1].as_of}"
     return Found(hardware.count * value, note=span)
+
+
+def one_of(some: Sequence[Quote], pick: str) -> Quote:
+    """The newest, oldest, lowest or highest of quotes, which are oldest first."""
+    by_value = sorted(some, key=lambda quote: quote.value)
+    picks = {"newest": some[-1], "oldest": some[0], "lowest": by_value[0], "highest": by_value[-1]}
+    return picks[pick]
 
 
 def _recent(some: Sequence[Quote], months_s: float) -> Sequence[Quote]:

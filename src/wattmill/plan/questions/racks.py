@@ -7,8 +7,17 @@ from wattmill.catalog.electrical import Floor
 from wattmill.catalog.units import MEGA
 from wattmill.core.errors import PlanError
 from wattmill.plan.questions.catalog import SystemName
-from wattmill.plan.questions.inputs import Machines, Power, Pue, count, number, positive, whole
-from wattmill.plan.questions.registry import Found, Input, question
+from wattmill.plan.questions.inputs import (
+    Machines,
+    Power,
+    Pue,
+    count,
+    named,
+    number,
+    positive,
+    whole,
+)
+from wattmill.plan.questions.registry import Bundle, Found, Input, question
 from wattmill.site import floor as floors
 from wattmill.site import rack
 from wattmill.site.floor import Footprint
@@ -20,9 +29,7 @@ IBM_RULE = (
     "IBM, floor construction and floor loading: mass and people over the area with its aisles"
 )
 
-FloorName = Annotated[
-    Floor, Input("a floor", kind="floor", find=electrical.floor, written=lambda f: f.name)
-]
+FloorName = Annotated[Floor, named("a floor", "floor", electrical.floor)]
 Systems = Annotated[float, count("systems in the rack", 1000)]
 Accelerators = Annotated[float, count("accelerators", 1e9)]
 OtherPower = Annotated[float, number("switches and other in the rack", "W")]
@@ -118,20 +125,30 @@ def rack_volume(
     return floors.volume_m3(height, width, depth)
 
 
+class Ground(Bundle, frozen=True):
+    """A rack with its half of the aisles."""
+
+    width: Width = 0.6
+    depth: Depth = 1.2
+    front: Front = 0.6
+    rear: Rear = 0.45
+
+    @property
+    def footprint(self) -> Footprint:
+        """In metres."""
+        return Footprint(self.width, self.depth, self.front, self.rear)
+
+
 @question("racks", gives="W/m2", source="Definition: power over the area with its aisles")
-def floor_density(
-    power: Power, width: Width = 0.6, depth: Depth = 1.2, front: Front = 0.6, rear: Rear = 0.45
-) -> float:
+def floor_density(power: Power, ground: Ground) -> float:
     """Watts for each square metre of a room of rows."""
-    return floors.watts_per_m2(power, Footprint(width, depth, front, rear))
+    return floors.watts_per_m2(power, ground.footprint)
 
 
 @question("racks", gives="kg/m2", source=IBM_RULE)
-def floor_load(
-    mass: Mass, width: Width = 0.6, depth: Depth = 1.2, front: Front = 0.6, rear: Rear = 0.45
-) -> float:
+def floor_load(mass: Mass, ground: Ground) -> float:
     """Load on a building's floor, spread over the rack and its half of the aisles."""
-    return floors.spread_kg_per_m2(mass, Footprint(width, depth, front, rear))
+    return floors.spread_kg_per_m2(mass, ground.footprint)
 
 
 @question("racks", gives="kg/m2", source="Definition: mass over the rack's own ground")

@@ -16,8 +16,8 @@ from wattmill.plan.studies.uncertainty import DEFAULTS
 OU = "Ornstein-Uhlenbeck around a falling anchor, with spells of scarcity (docs/finance.md)"
 RENT = DEFAULTS["rent"]
 SETS, SET_FUTURES = 10, 128
-NORMAL_95 = 1.645
-"""Of a normal, in standard deviations; also used for the 95 % point of ten sets' mean."""
+NORMAL_95, STUDENT_95 = 1.645, 1.833
+"""95 % points in standard deviations: of a normal, and of the mean of SETS sets (nine degrees of freedom)."""
 
 Ahead = Annotated[float, Input("time from today", "month", 1.0, 120.0)]
 
@@ -70,7 +70,7 @@ def chance_of_recovery(
         for each in seeds
     ]
     mean = float(np.mean(shares))
-    error = NORMAL_95 * float(np.std(shares, ddof=1)) / math.sqrt(SETS)
+    error = STUDENT_95 * float(np.std(shares, ddof=1)) / math.sqrt(SETS)
     return Found(mean, max(0.0, mean - error), min(1.0, mean + error), note="error of the sampling")
 
 

@@ -73,7 +73,15 @@ def profitability_index(flows: Flows, rate: PeriodRate) -> float:
 
 @question("returns", source="Macaulay duration / (1 + rate)")
 def modified_duration(flows: Flows, rate: PeriodRate) -> Found:
-    """Per cent of value that receipts lose for each per cent of rate of a period, in periods."""
+    """Per cent of value that receipts lose for each per cent of rate of a period, in periods.
+
+    The first is of today; what is paid for them is left out: 0; 50; 60.
+    """
+    if min(flows) < 0:
+        raise PlanError(
+            f"{short(min(flows))} USD is paid, not received",
+            hint="give receipts alone, 0 for today: flows='0; 50; 60'",
+        )
     found = covenants.modified_duration(rate, flows)
     later = covenants.macaulay_duration(rate, flows)
     return Found(found, note=f"on average received after {later:.4g} periods (Macaulay)")

@@ -4,21 +4,17 @@ from typing import Annotated
 
 from wattmill.core.errors import PlanError
 from wattmill.physics.deployment import Deployment
+from wattmill.physics.memory import fit
 from wattmill.physics.performance import Workload, full_batch, shares, step_rates
 from wattmill.physics.step import step_cost
-from wattmill.plan.questions.deployments import Laid, Served, deployed, interval
+from wattmill.plan.questions.deployments import Laid, Placed, Served, interval, within
 from wattmill.plan.questions.inputs import (
     Batch,
     Context,
-    Engine,
     Isl,
     Load,
-    Machines,
-    Model,
     Osl,
-    Precision,
     Tokens,
-    Tp,
     positive,
 )
 from wattmill.plan.questions.registry import Found, question
@@ -31,17 +27,17 @@ STEP = (
 @question("serving", gives="tok/s", source=STEP)
 def decode_tok_s(laid: Laid, batch: Batch = 1, context: Context = 2048) -> Found:
     """Tokens per second of a batch in decode, all sequences together, no prompt running."""
-    deployment = laid.deployment
-    step_s = _step_s(deployment, batch, context)
-    low, high = interval(batch / step_s, deployment.spread.tpot)
-    binds, note = _step_binds(deployment, batch, context)
-    return Found(batch / step_s, low, high, binds, note)
+    step = decode_step_ms(laid, batch, context)
+    assert step.low is not None and step.high is not None
+    low, high = batch / step.high, batch / step.low
+    return Found(batch / step.value, low, high, step.binds, step.note)
 
 
 @question("serving", gives="ms", source=STEP)
 def decode_step_ms(laid: Laid, batch: Batch = 1, context: Context = 2048) -> Found:
     """Time of one decode step of a batch, which is TPOT while no prompt runs."""
     deployment = laid.deployment
+    _held(deployment, batch, context)
     step_s = _step_s(deployment, batch, context)
     low, high = interval(step_s, deployment.spread.tpot)
     binds, note = _step_binds(deployment, batch, context)
@@ -49,35 +45,22 @@ def decode_step_ms(laid: Laid, batch: Batch = 1, context: Context = 2048) -> Fou
 
 
 @question("serving", gives="tok/s", source=STEP)
-def prefill_tok_s(
-    model: Model,
-    hardware: Machines,
-    precision: Precision = "bf16",
-    isl: Isl = 1024,
-    engine: Engine = "vllm",
-    tp: Tp = None,
-) -> Found:
+def prefill_tok_s(placed: Placed, isl: Isl = 1024) -> Found:
     """Prompt tokens per second of one prompt at a time on every replica, nothing else running."""
-    deployment = deployed(model, hardware, precision, engine, "fp16", tp)
+    within(placed.model, isl)
+    deployment = placed.deployment
     rate = deployment.replicas * isl / step_rates(deployment).prefill_s(isl)
     low, high = interval(rate, deployment.spread.ttft)
     return Found(rate, low, high)
 
 
 @question("serving", gives="ms", source=STEP)
-def prefill_ms(
-    model: Model,
-    hardware: Machines,
-    precision: Precision = "bf16",
-    isl: Isl = 1024,
-    cached: Tokens = 0.0,
-    engine: Engine = "vllm",
-    tp: Tp = None,
-) -> Found:
+def prefill_ms(placed: Placed, isl: Isl = 1024, cached: Tokens = 0.0) -> Found:
     """Time to compute a prompt of `isl` tokens of which `cached` are in the cache, alone."""
     if cached >= isl:
         raise PlanError(f"{cached:g} of {isl:g} tokens leave nothing to compute", hint="cache less")
-    deployment = deployed(model, hardware, precision, engine, "fp16", tp)
+    within(placed.model, isl)
+    deployment = placed.deployment
     seconds = step_rates(deployment).prefill_s(isl - cached, cached)
     low, high = interval(seconds, deployment.spread.ttft)
     return Found(seconds, low, high)
@@ -139,9 +122,19 @@ def users_at_rate(
     return float(low)
 
 
+def _held(deployment: Deployment, batch: float, context: float) -> None:
+    """PlanError for a batch whose KV cache memory does not hold."""
+    within(deployment.model, context)
+    most = fit(deployment, int(context)).users
+    if batch > max(1, most):
+        raise PlanError(
+            f"memory holds {most:,} sequences of {context:,.0f} tokens, not {batch:,.0f}",
+            hint="give a smaller batch or context, a smaller kv_precision or more cards",
+        )
+
+
 def _step_s(deployment: Deployment, batch: float, context: float) -> float:
-    whole = min(int(context), deployment.model.max_context_tokens)
-    rates = step_rates(deployment, context_tokens=max(2, whole))
+    rates = step_rates(deployment, context_tokens=max(2, int(context)))
     return rates.decode_step_s(batch, batch * context)
 
 

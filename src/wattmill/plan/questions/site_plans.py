@@ -6,7 +6,7 @@ from wattmill.catalog import facilities
 from wattmill.catalog.facilities import Attrition
 from wattmill.core.errors import PlanError
 from wattmill.plan.questions.facility import ROWS
-from wattmill.plan.questions.inputs import Usd, positive, share
+from wattmill.plan.questions.inputs import Usd, named, positive, share
 from wattmill.plan.questions.lists import Bands, Roadmap
 from wattmill.plan.questions.registry import Found, Input, question
 from wattmill.plan.questions.units import MONTH_S, unit
@@ -16,10 +16,8 @@ from wattmill.site.time_of_use import HOURS_PER_DAY, tou_usd_per_kwh
 WEEK = "Mean over a week of five working days: sum of load · price over sum of load"
 
 AttritionName = Annotated[
-    Attrition,
-    Input("a kind of application", kind="attrition", find=facilities.attrition,
-          written=lambda a: a.name),
-]  # fmt: skip
+    Attrition, named("a kind of application", "attrition", facilities.attrition)
+]
 Premium = Annotated[float, Input("share on top", "", -0.99, 10.0)]
 
 

@@ -9,7 +9,7 @@ from wattmill.catalog.facilities import Fuel, Generator, Grid
 from wattmill.core.errors import PlanError
 from wattmill.plan.questions.debt import whole_months
 from wattmill.plan.questions.facility import ROWS, KwMonth
-from wattmill.plan.questions.inputs import MOST, Power, PowerPrice, Pue, number, positive
+from wattmill.plan.questions.inputs import MOST, Power, PowerPrice, Pue, named, number, positive
 from wattmill.plan.questions.registry import Found, Input, question
 from wattmill.plan.questions.units import DAY_S, MONTH_S, YEAR_S, unit
 from wattmill.site import carbon, contracts, generation
@@ -18,10 +18,7 @@ LCOE = "Levelised cost: capital recovery factor, fixed, variable and fuel over t
 PER_KWH, G_PER_KWH = unit("1/kWh").factor, unit("g/kWh").factor
 
 GeneratorName = Annotated[
-    Generator,
-    Input(
-        "a way to make power", kind="generator", find=facilities.generator, written=lambda g: g.name
-    ),
+    Generator, named("a way to make power", "generator", facilities.generator)
 ]
 GridName = Annotated[
     Grid,

@@ -4,8 +4,17 @@ from typing import Annotated
 
 from wattmill.catalog import electrical
 from wattmill.catalog.electrical import Cooling
-from wattmill.plan.questions.inputs import Power, PowerPrice, Pue, choice, number, positive, share
-from wattmill.plan.questions.registry import Found, Input, question
+from wattmill.plan.questions.inputs import (
+    Power,
+    PowerPrice,
+    Pue,
+    choice,
+    named,
+    number,
+    positive,
+    share,
+)
+from wattmill.plan.questions.registry import Bundle, Found, Input, question
 from wattmill.plan.questions.units import YEAR_S
 from wattmill.site import cooling, effectiveness
 from wattmill.site.effectiveness import Climate, Overhead, Plant
@@ -16,21 +25,33 @@ BANDS = "electrical.toml of the catalog: ways to cool, each with its source"
 PUE_DEFINITION = "ISO/IEC 30134-2: power at the meter over power at the machines"
 CARNOT = "Carnot: lift over supply temperature, at 0.4 of the bound; outside air as two waves"
 
-CoolingName = Annotated[
-    Cooling,
-    Input("a way to cool", kind="cooling", find=electrical.cooling, written=lambda c: c.name),
-]
+CoolingName = Annotated[Cooling, named("a way to cool", "cooling", electrical.cooling)]
 MadeFor = Annotated[
     cooling.Machines, choice("what the machines are made for", "air", "liquid", "either")
 ]
 Rise = Annotated[float, positive("by how much it warms", "kelvin", high=200)]
-Celsius = Annotated[float, Input("temperature in °C", "", -60.0, 200.0)]
-AirCelsius = Annotated[float, Input("temperature of the air in °C", "", -60.0, 80.0)]
+Celsius = Annotated[float, Input("temperature", "°C", -60.0, 200.0)]
+AirCelsius = Annotated[float, Input("temperature of the air", "°C", -60.0, 80.0)]
 Altitude = Annotated[float, number("altitude", "m", high=6000)]
 AirFlow = Annotated[float, positive("flow of air", "CFM")]
 LiquidFlow = Annotated[float, positive("flow of the coolant", "LPM")]
 LiquidShare = Annotated[float, share("share of the heat that liquid takes")]
 Swing = Annotated[float, number("half of the swing", "kelvin", high=60)]
+Losses = Annotated[float, number("losses before the machines, of their power", high=1)]
+
+
+class Place(Bundle, frozen=True):
+    """Outside air of a place, and what a plant there supplies."""
+
+    mean: AirCelsius
+    supply: Celsius = 30.0
+    season: Swing = 10.0
+    day: Swing = 5.0
+
+    @property
+    def climate(self) -> Climate:
+        """As two waves."""
+        return Climate(self.mean, self.season, self.day)
 
 
 def _coolant(name: str) -> str:
@@ -129,22 +150,24 @@ def cooling_way(power: Power, machines: MadeFor = "either") -> Found:
     return Found(found.way.name, note=found.way.source)
 
 
-@question("cooling", source="A chip is as warm as its coolant and its own rise above it")
+@question(
+    "cooling", gives="°C", source="A chip is as warm as its coolant and its own rise above it"
+)
 def chip_temperature(
     coolant: Celsius,
     rise: Annotated[float, number("by how much the chip is warmer", "kelvin", high=200)],
     less: Annotated[float, share("share of the rise that better cooling takes off")] = 0.0,
 ) -> float:
-    """Temperature of a chip in °C."""
+    """Temperature of a chip."""
     return cooling.chip_c(coolant, rise, less)
 
 
-@question("cooling", source="Magnus: 17.62, 243.12 °C; ±0.3 K from 0 to 60 °C")
+@question("cooling", gives="°C", source="Magnus: 17.62, 243.12 °C; ±0.3 K from 0 to 60 °C")
 def dew_point(
     temperature: AirCelsius,
     humidity: Annotated[float, Input("relative humidity", "", 0.0, 1.0, is_above=True)] = 0.5,
 ) -> float:
-    """Temperature in °C below which a pipe or a door drips."""
+    """Temperature below which a pipe or a door drips."""
     return cooling.dew_point_c(temperature, humidity)
 
 
@@ -181,40 +204,21 @@ def pue_at_load(
 
 @question("cooling", gives="h/year", source=CARNOT)
 def free_cooling_hours(
-    mean: AirCelsius,
-    supply: Celsius = 30.0,
-    season: Swing = 10.0,
-    day: Swing = 5.0,
+    place: Place,
     approach: Annotated[float, number("outside must be colder by", "kelvin", high=40)] = 6.0,
 ) -> float:
     """Hours of a year without compressors, in a place of a mean temperature."""
-    hours = effectiveness.free_hours(Climate(mean, season, day), Plant(supply, approach))
+    hours = effectiveness.free_hours(place.climate, Plant(place.supply, approach))
     return hours * 3600.0 / YEAR_S
 
 
 @question("cooling", source=CARNOT)
-def climate_pue(
-    mean: AirCelsius,
-    supply: Celsius = 30.0,
-    season: Swing = 10.0,
-    day: Swing = 5.0,
-    electrical: Annotated[float, number("losses before the machines, of their power", high=1)] = (
-        0.04
-    ),
-) -> float:
+def climate_pue(place: Place, electrical: Losses = 0.04) -> float:
     """Mean PUE of a year in a place of a mean temperature; ±0.05, the shape and not a plant."""
-    return effectiveness.yearly_pue(Climate(mean, season, day), Plant(supply), electrical)
+    return effectiveness.yearly_pue(place.climate, Plant(place.supply), electrical)
 
 
 @question("cooling", source=CARNOT)
-def peak_pue(
-    mean: AirCelsius,
-    supply: Celsius = 30.0,
-    season: Swing = 10.0,
-    day: Swing = 5.0,
-    electrical: Annotated[float, number("losses before the machines, of their power", high=1)] = (
-        0.04
-    ),
-) -> float:
+def peak_pue(place: Place, electrical: Losses = 0.04) -> float:
     """PUE of the hottest hour in a place of a mean temperature, for which the connection is made."""
-    return effectiveness.peak_pue(Climate(mean, season, day), Plant(supply), electrical)
+    return effectiveness.peak_pue(place.climate, Plant(place.supply), electrical)

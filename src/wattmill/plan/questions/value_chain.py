@@ -12,16 +12,15 @@ from wattmill.catalog.names import nearest
 from wattmill.core.errors import PlanError, UsageError
 from wattmill.finance import value_chain
 from wattmill.finance.value_chain import Flow
-from wattmill.plan.questions.lists import pieces
+from wattmill.plan.questions.lists import USD, measured, pieces
 from wattmill.plan.questions.registry import Found, Input, question
-from wattmill.plan.questions.units import quantity, short, unit
+from wattmill.plan.questions.units import short
 
 CHAIN = "Definition: sales to final buyers; national accounts net intermediate sales in this way"
 CIRCLES = "Greatest circulation of a graph of payments (Ford and Fulkerson, 1962), by HiGHS"
 LONGEST = 200
 
 _PAYMENT = re.compile(r"(?P<payer>[^:]+?)\s*(?P<arrow>->|=>)\s*(?P<payee>[^:]+?)\s*:\s*(?P<usd>.+)")
-_USD = unit("USD").dims
 _ARROWS: dict[str, value_chain.Kind] = {"->": "sale", "=>": "stake"}
 
 
@@ -38,11 +37,11 @@ def flows_text(flows: Sequence[Flow]) -> str:
 
 def _flow(text: str) -> Flow:
     found = _PAYMENT.fullmatch(text) if len(text) <= LONGEST else None
-    money = quantity(found["usd"], _USD) if found else None
-    if found is None or money is None or (any(money.dims) and money.dims != _USD):
+    if found is None:
         hint = "write it like `OpenAI -> Oracle: 60 GUSD`, or => for money that is put in"
         raise UsageError(f"{text[:60]!r} is no payment", hint=hint)
-    return Flow(found["payer"], found["payee"], money.value, _ARROWS[found["arrow"]])
+    usd = measured(found["usd"], USD, "payment")
+    return Flow(found["payer"], found["payee"], usd, _ARROWS[found["arrow"]])
 
 
 Flows = Annotated[

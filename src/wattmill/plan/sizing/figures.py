@@ -12,9 +12,10 @@ from wattmill.physics.deployment import Deployment
 from wattmill.physics.memory import fit, kv_bytes
 from wattmill.physics.sweep import Outcomes, evaluate, stack
 from wattmill.plan.pictures import COLOURS, Section, figure, page
-from wattmill.plan.sizing.fitting import FitReport, FitRow
+from wattmill.plan.sizing.fit_records import FitReport, FitRow
+from wattmill.plan.sizing.meeting import Found
 from wattmill.plan.sizing.money import UNKNOWN
-from wattmill.plan.sizing.size import Found, SizeStudy
+from wattmill.plan.sizing.size import SizeStudy
 from wattmill.plan.sizing.text import LONG, digits
 
 MOST_POINTS = 3000

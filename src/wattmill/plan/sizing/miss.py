@@ -14,9 +14,9 @@ from wattmill.physics.deployment import Deployment
 from wattmill.physics.performance import Workload
 from wattmill.physics.sweep import Outcomes
 from wattmill.plan.sizing.candidates import candidates, ladder
+from wattmill.plan.sizing.meeting import MOST_USERS, batches, field_of, limits, meeting
 from wattmill.plan.sizing.money import Array
 from wattmill.plan.sizing.options import Miss, SizeQuestion
-from wattmill.plan.sizing.size import MOST_USERS, batches, field_of, limits, meeting
 from wattmill.plan.sizing.slo import Slo
 from wattmill.plan.sizing.sweep import Field, at, bounds
 

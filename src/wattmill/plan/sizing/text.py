@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wattmill.catalog.units import GIGA, KILO
-from wattmill.plan.sizing.fitting import FitReport, FitRow, by_device, one_per_class
+from wattmill.plan.sizing.fit_records import FitReport, FitRow, by_device, one_per_class
 from wattmill.plan.sizing.options import Miss, Option, SizeReport
 
 UNKNOWN = "-"

@@ -13,7 +13,14 @@ from wattmill.finance.processes import PriceProcess
 from wattmill.finance.project import Project
 from wattmill.physics.performance import Workload
 from wattmill.plan.studies.machines import Machines, asset, machines
-from wattmill.plan.studies.purchases import as_leased, bought, building, loan_terms, payments
+from wattmill.plan.studies.purchases import (
+    as_leased,
+    bought,
+    bought_out,
+    building,
+    leased,
+    loan_terms,
+)
 from wattmill.plan.studies.running import costs_of, power, tax_of, vat_of
 from wattmill.plan.studies.selling import selling, utilisation, workload
 from wattmill.plan.studies.sourced import Sourced, Sources
@@ -101,8 +108,10 @@ def _project(
         asset(factory, each, selling(factory, each, load, share, sources), line, powered, sources)
         for each in found
     ]
-    leases = {lease.name: payments(lease, line, sources) for lease in factory.leases}
-    assets = [as_leased(each, factory.leases, line.months) for each in assets]
+    comes = {each.name: each.bought_month for each in assets}
+    leases = tuple(leased(lease, comes.get(lease.pool, 0), sources) for lease in factory.leases)
+    kept = bought_out(assets, factory.leases, line.months)
+    assets = [as_leased(each, factory.leases, line.months) for each in assets] + kept
     assets += [bought(part, line, sources) for part in factory.capexes]
     assets += building(factory, assets, sources)
     inflation = _inflation(factory, sources)

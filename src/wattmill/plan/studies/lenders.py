@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 
 from wattmill.catalog.factory import Factory
-from wattmill.finance import covenants, debt
+from wattmill.finance import covenants, debt, reserve
 from wattmill.finance.path_figures import cover, loan_to_values
 from wattmill.finance.project import Project
 from wattmill.finance.statement import Statement
@@ -17,7 +17,8 @@ class Lender(msgspec.Struct, frozen=True):
 
     all_in_frac_per_year: with fees. min_dscr is of all debt service together, over covenant_months,
     and None if the debt is not served for so long. breach_month and breach_ltv_month: the first in
-    which a covenant of this loan is broken; today is no test.
+    which a covenant of this loan is broken; today is no test. reserve_usd: the most that it has in
+    its reserve (DSRA).
     """
 
     name: str
@@ -51,9 +52,8 @@ def _lender(factory: Factory, index: int, project: Project, s: Statement) -> Len
     value = loan_to_values(s)
     finite = np.isfinite(ratios)
     lowest = int(np.where(finite, ratios, np.inf).argmin()) if finite.any() else None
-    due = loan.service_usd[loan.service_usd > 0]
     llcr = covenants.llcr(
-        s.cfads_usd, s.balance_usd, loan.rate_frac_per_month, loan.maturity_month
+        s.cfads_usd, s.balance_usd, terms.rate_frac_per_month, terms.maturity_month
     )[terms.drawn_month]
     return Lender(
         name=terms.name,
@@ -72,7 +72,7 @@ def _lender(factory: Factory, index: int, project: Project, s: Statement) -> Len
         covenant_ltv=said.covenant_ltv,
         breach_ltv_month=_above(value, said.covenant_ltv),
         underwater_month=_above(value, 1.0),
-        reserve_usd=float(said.dsra_months * due.mean()) if len(due) else 0.0,
+        reserve_usd=float(reserve.reserve_usd(loan, terms.reserve_months).max()),
     )
 
 

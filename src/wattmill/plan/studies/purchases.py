@@ -8,6 +8,8 @@ from wattmill.catalog.factory import Capex, Factory, Lease, Loan
 from wattmill.catalog.units import KILO
 from wattmill.finance.assets import Asset
 from wattmill.finance.debt import LoanTerms
+from wattmill.finance.depreciation import economic_value
+from wattmill.finance.leasing import Lease as LeaseTerms
 from wattmill.plan.studies.sourced import Sources
 from wattmill.plan.studies.timeline import Timeline
 
@@ -61,18 +63,49 @@ def as_leased(each: Asset, leases: tuple[Lease, ...], months: int) -> Asset:
     return each
 
 
-def payments(lease: Lease, line: Timeline, sources: Sources) -> tuple[float, ...]:
-    """What is paid in each month: deposit, rent, and the buyout less the deposit at the end."""
+def bought_out(assets: list[Asset], leases: tuple[Lease, ...], months: int) -> list[Asset]:
+    """What is bought at the end of a lease: worth its price then, and falling as its kind does."""
+    by_name = {each.name: each for each in assets}
+    return [
+        msgspec.structs.replace(
+            machines,
+            name=f"{lease.name}, bought out", units=1.0, paid_usd_per_unit=lease.buyout_usd,
+            also_paid_usd={}, book_resale_usd_per_unit=0.0,
+            bought_month=machines.bought_month + lease.months, starts_month=None,
+            life_months=max(1, machines.life_months - lease.months),
+            resale_curve=_later(machines.resale_curve, lease.months),
+            busy_kw_per_unit=0.0, idle_kw_per_unit=0.0, committed_kw_per_unit=None,
+            sales=(), contract=None,
+        )
+        for lease in leases
+        if (machines := by_name.get(lease.pool)) is not None
+        and lease.buyout_usd is not None
+        and machines.bought_month + lease.months < months
+    ]  # fmt: skip
+
+
+def _later(curve: tuple[float, ...] | None, age_months: int) -> tuple[float, ...] | None:
+    """The same curve as shares of the value at an age."""
+    if curve is None:
+        return None
+    value = economic_value(1.0, age_months + 12 * len(curve), curve=curve)[age_months::12]
+    return tuple((value[1:] / value[0]).tolist()) if value[0] > 0 else (0.0,)
+
+
+def leased(lease: Lease, start_month: int, sources: Sources) -> LeaseTerms:
+    """A `[[lease]]` without its buyout, from the month in which its machines come."""
     at = f"lease.{lease.name}"
     due = sources.told(f"{at}.usd_per_month", lease.usd_per_month, "USD/month")
     term = sources.told(f"{at}.months", lease.months, "months")
     rise = sources.told(f"{at}.escalation_frac_per_year", lease.escalation_frac_per_year, "1/year")
     deposit = sources.told(f"{at}.deposit_usd", lease.deposit_usd, "USD")
-    paid = [deposit, *(due * (1 + rise) ** (month // 12) for month in range(term))]
-    paid[-1] -= deposit
     if lease.buyout_usd is not None:
-        paid[-1] += sources.told(f"{at}.buyout_usd", lease.buyout_usd, "USD")
-    return tuple(paid[: line.months + 1])
+        sources.told(f"{at}.buyout_usd", lease.buyout_usd, "USD")
+    return LeaseTerms(
+        lease.name, due, term,
+        deposit_usd=deposit, escalation_frac_per_year=rise,
+        in_advance=False, start_month=start_month,
+    )  # fmt: skip
 
 
 UNITS_OF_LOAN = {"kind": "kind", "starts": "date"}
@@ -110,6 +143,7 @@ def loan_terms(loan: Loan, cost_usd: float, line: Timeline, sources: Sources) ->
         max_share_frac=told("max_share_frac", "share"),
         fee_frac=told("fee_frac", "share") or 0.0,
         sweep_frac=told("sweep_frac", "share") or 0.0,
+        reserve_months=int(told("dsra_months", "months") or 0),
         draw_months=int(told("draw_months", "months") or 0),
         start_month=starts,
     )

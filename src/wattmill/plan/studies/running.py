@@ -5,18 +5,24 @@ from __future__ import annotations
 from wattmill.catalog.factory import Factory
 from wattmill.finance.assets import Cost, Power, Price, Vat
 from wattmill.finance.tax import TaxTerms
+from wattmill.plan.studies.electricity import power_usd_per_kwh
 from wattmill.plan.studies.sourced import Sources
 from wattmill.plan.studies.timeline import Timeline
+
+
+def moving(usd: float, growth_frac_per_year: float, path: str) -> Price:
+    """A price that follows a random path; what costs nothing today stays so on every path."""
+    return Price(usd, growth_frac_per_year, path if usd else None)
 
 
 def power(factory: Factory, line: Timeline, inflation: float, sources: Sources) -> Power:
     """Electricity by the contract of the site, or at its price, which rises with inflation."""
     site = factory.site
     pue = sources.told("site.pue", site.pue, "ratio")
-    base = sources.told("site.power_usd_per_kwh", site.power_usd_per_kwh, "USD/kWh")
+    base = power_usd_per_kwh(factory, sources)
     contract = site.power_contract
     if contract is None:
-        return Power(Price(base, inflation, "power"), pue)
+        return Power(moving(base, inflation, "power"), pue)
     at = "site.power_contract"
     agreed = base
     if contract.usd_per_kwh is not None:
@@ -36,12 +42,12 @@ def power(factory: Factory, line: Timeline, inflation: float, sources: Sources) 
     if contract.then_usd_per_kwh is not None:
         rest = sources.told(f"{at}.then_usd_per_kwh", contract.then_usd_per_kwh, "USD/kWh")
     if kind == "spot":
-        return Power(Price(agreed, rise, "power"), pue, demand_usd_per_kw_month=demand)
+        return Power(moving(agreed, rise, "power"), pue, demand_usd_per_kw_month=demand)
     until = None
     if contract.until is not None:
         until = max(0, line.month(sources.told(f"{at}.until", contract.until, "date")))
     return Power(
-        Price(rest, inflation, "power"), pue,
+        moving(rest, inflation, "power"), pue,
         locked=Price(agreed, rise),
         locked_frac=sources.told(f"{at}.share_frac", contract.share_frac, "share"),
         locked_months=until,

@@ -13,12 +13,13 @@ from wattmill.catalog.staleness import DAYS_PER_MONTH, first_day
 from wattmill.catalog.units import HOURS_PER_MONTH, MEGA, SECONDS_PER_MONTH
 from wattmill.core.errors import PlanError
 from wattmill.core.terms import Flat
-from wattmill.finance.assets import Contract, Load, Price, Sale
+from wattmill.finance.assets import Contract, Load, Sale
 from wattmill.finance.demand import served_at_peaks
 from wattmill.physics.performance import Workload
 from wattmill.plan.offers import best_offer
-from wattmill.plan.studies.buy.asked import lengths
+from wattmill.plan.studies.demand import lengths
 from wattmill.plan.studies.machines import Machines, Selling
+from wattmill.plan.studies.running import moving
 from wattmill.plan.studies.sourced import Sources
 
 HARDWARE_FRAC_PER_YEAR = -0.27
@@ -57,7 +58,7 @@ def selling(
     growth = drift(factory, sources)
     if sources.told("finance.sells", factory.finance.sells, "kind") == "gpu_hours":
         usd = rent_usd_per_hour(factory, found.card, sources)
-        sales: tuple[Sale, ...] = (Sale("gpu_hours", HOURS_PER_MONTH, Price(usd, growth, "rent")),)
+        sales: tuple[Sale, ...] = (Sale("gpu_hours", HOURS_PER_MONTH, moving(usd, growth, "rent")),)
     else:
         sales = _tokens(factory, found, load, growth, sources)
     return Selling(sales, _load(factory, utilisation, sales, sources), _contract(factory, sources))
@@ -174,7 +175,7 @@ def _tokens(
         "output": output,
     }
     return tuple(
-        Sale(f"{kind}_mtok", amount, Price(prices[kind], growth, "token_price"))
+        Sale(f"{kind}_mtok", amount, moving(prices[kind], growth, "token_price"))
         for kind, amount in amounts.items()
         if amount > 0
     )

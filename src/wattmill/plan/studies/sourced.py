@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import TypeVar
 
@@ -63,6 +64,19 @@ def place(path: list[str]) -> str:
     if table in LISTS:
         return f"factory file [[{table}]] {'.'.join(rest[:-1])}, {rest[-1]}"
     return f"factory file [{'.'.join([table, *rest[:-1]])}] {rest[-1]}"
+
+
+def in_other_currency(factory: Factory, inputs: Sequence[Sourced]) -> tuple[str, ...]:
+    """A note with the prices of the catalog that a factory in another currency took; they are in USD.
+
+    The factory file has no rate of exchange, so they are taken as they are.
+    """
+    taken = [s.name for s in inputs if s.source.startswith("catalog") and "USD" in s.unit]
+    currency = factory.site.currency
+    if currency == "USD" or not taken:
+        return ()
+    names = ", ".join(taken)
+    return (f"prices of the catalog are USD, not {currency}: {names}; none is converted",)
 
 
 def quoted(quote: Quote) -> str:

@@ -49,6 +49,23 @@ def timeline(factory: Factory, today: date, sources: Sources) -> Timeline:
     return Timeline(start, months)
 
 
+def decision_line(factory: Factory, today: date, sources: Sources) -> Timeline:
+    """From `[finance] starts`, else today: what is decided is decided now, whenever machines were bought."""
+    finance = factory.finance
+    months = sources.told("finance.horizon_months", finance.horizon_months, "months")
+    if finance.starts is not None:
+        return Timeline(sources.told("finance.starts", finance.starts, "date"), months)
+    return Timeline(sources.add("finance.starts", today, "date", "default: today"), months)
+
+
+def reached_by(factor: float, growth_frac_per_year: float, line: Timeline) -> str | None:
+    """The month in which a demand has grown to `factor` times itself; None: never, now, or after the study."""
+    if factor <= 1 or growth_frac_per_year <= 0:
+        return None
+    months = math.ceil(MONTHS_PER_YEAR * math.log(factor) / math.log1p(growth_frac_per_year))
+    return line.label(months) if months <= line.months else None
+
+
 def first_power(factory: Factory, line: Timeline, sources: Sources) -> int:
     """The month from whose end there is power: `energised`, or the median end of the lead times."""
     site = factory.site

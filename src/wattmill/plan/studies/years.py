@@ -12,7 +12,7 @@ from wattmill.plan.studies.timeline import MONTHS_PER_YEAR, Timeline
 class Year(msgspec.Struct, frozen=True):
     """Twelve months, or what is left of them; year 0 is month 0 alone. Values and balance at its end.
 
-    dscr: CFADS over service of the year; None without service.
+    dscr: CFADS over service of the year; None without service. reserved_usd: put into the reserve, or come back.
     """
 
     year: int
@@ -28,6 +28,7 @@ class Year(msgspec.Struct, frozen=True):
     cfads_usd: float
     interest_usd: float
     principal_usd: float
+    reserved_usd: float
     dscr: float | None
     equity_flow_usd: float
     net_income_usd: float
@@ -38,7 +39,7 @@ class Year(msgspec.Struct, frozen=True):
 
 FLOWS = (
     "revenue_usd", "ebitda_usd", "depreciation_usd", "wear_usd", "tax_usd", "capex_usd", "resale_usd",
-    "cfads_usd", "interest_usd", "principal_usd", "equity_flow_usd", "net_income_usd",
+    "cfads_usd", "interest_usd", "principal_usd", "reserved_usd", "equity_flow_usd", "net_income_usd",
 )  # fmt: skip
 STOCKS = ("balance_usd", "book_value_usd", "market_value_usd")
 

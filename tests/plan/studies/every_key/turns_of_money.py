@@ -103,8 +103,7 @@ turn(
         OWED, EARNED, usd="22_000", rate_frac_per_year="0.11", months="30", kind='"linear"',
         interest_only_months="4", sweep_frac="0.3", starts="2027-06-01", draw_months="4",
     )
-    | alike(OWNS, OWED, fee_frac="0.02")
-    | alike("lenders.bank.reserve_usd", "monthly", dsra_months="4")
+    | alike(OWNS, OWED, fee_frac="0.02", dsra_months="4")
     | alike("lenders.bank.breach_month", "monthly", covenant_dscr="99")
     | alike("lenders.bank.breach_ltv_month", "monthly", covenant_ltv="0.01")
     | alike("lenders.bank.min_dscr", "monthly", covenant_months="12"),
@@ -128,7 +127,9 @@ turn(
     "books", "books", "[[lease]] let",
     alike(BOOKS, SOLD, pool='"box"')
     | alike(
-        SPENT, SOLD, usd_per_month="1_000", months="20", buyout_usd="3_000", deposit_usd="1_500",
+        SPENT, SOLD, usd_per_month="1_000", months="20",
         escalation_frac_per_year="0.05",
-    ),
+    )
+    | alike(FLOW, SPENT, deposit_usd="1_500")
+    | alike(BOOKS, SOLD, buyout_usd="3_000"),
 )  # fmt: skip

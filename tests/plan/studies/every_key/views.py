@@ -19,7 +19,7 @@ from wattmill.finance.statement import statement
 from wattmill.plan.report import plan_factory
 from wattmill.plan.studies.buy import study as buy
 from wattmill.plan.studies.buy.inputs import buy_inputs
-from wattmill.plan.studies.buy.options import option_reports
+from wattmill.plan.studies.buy.option_reports import option_reports
 from wattmill.plan.studies.decide import study as decide
 from wattmill.plan.studies.finance import study as finance
 from wattmill.plan.studies.inputs import study_inputs
@@ -27,7 +27,7 @@ from wattmill.plan.studies.lenders import lenders
 from wattmill.plan.studies.replace import study as replace
 from wattmill.plan.studies.replace.options import ReplaceOptions
 from wattmill.plan.studies.site import study as site
-from wattmill.plan.studies.site.mix import Limits
+from wattmill.plan.studies.site.fleet import Limits
 from wattmill.tariff.bands import band_at
 from wattmill.tariff.period import BillingPeriod, PlanVersion, Quantity, rate_period, spans
 from wattmill.tariff.tax import rule_of

@@ -3,25 +3,36 @@
 The entries of schema 1 become blocks of at most ``BLOCK_ROWS`` requests in the order of their numbers, all recorded
 at the last instant that the old books know: the same old books give the same chain.
 
-Tables are created as ``ledger.tables`` has them, because schema 2 is the newest. Who writes schema 3 copies them here
-first, so that this step goes on making what it makes now.
+Nothing here follows the tables of today: what is created is in ``schema2.sql``, and what is written is named column by
+column. Of the living code only the hashes of the chain are used, and these can never change.
 """
 
 from collections.abc import Iterable
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from alembic import op
-from sqlalchemy import BigInteger, Boolean, Column, Connection, Text, false, insert, text
+from sqlalchemy import Connection, text
 
 from wattmill.core.errors import LedgerError
-from wattmill.core.records import METERS
-from wattmill.ledger import chain, plans, schema, tables
+from wattmill.ledger.chain import GENESIS, block_hash, digest_of_requests
 
 revision = "2"
 down_revision = "1"
 
 BLOCK_ROWS = 20_000
+TABLES = Path(__file__).parents[1] / "schema2.sql"
+METERS = (
+    *("input_uncached", "input_cached", "cache_write", "output_text", "output_reasoning"),
+    *("audio_in", "audio_out", "image_in"),
+)
+_REQUEST = (
+    *("id", "held_us", "ended_us", "tenant", "key", "model", "pool", "price", *METERS),
+    *("source", "state", "outcome", "reason", "amount_pusd", "absorbed_pusd"),
+)
+"""Columns of a request in the order in which its block's digest has them."""
 
 _FINISHED = text(f"""
 SELECT ended.request AS id, ended.held_us, coalesce(waive.at_us, deliver.at_us, ended.at_us) AS ended_us,
@@ -60,11 +71,15 @@ def upgrade() -> None:
     connection = op.get_bind()
     state = _state(connection)
     _check(connection, state)
-    _create_tables(connection)
-    plans.upgrade_prices(connection)
+    for statement in TABLES.read_text(encoding="utf-8").split(";\n"):
+        if statement.strip():
+            connection.exec_driver_sql(statement)
+    _enter_plans(connection)
     recorded_us = connection.scalar(text("SELECT max(at_us) FROM entry")) or 0
-    for rows in connection.execute(_FINISHED).mappings().partitions(BLOCK_ROWS):
-        _append(connection, rows, recorded_us)
+    before = GENESIS
+    found = connection.execute(_FINISHED).mappings().partitions(BLOCK_ROWS)
+    for number, rows in enumerate(found, start=1):
+        before = _append(connection, before, number, rows, recorded_us)
     op.execute(_QUARTERS)
     _enter_state(connection, state)
     op.drop_table("entry")
@@ -130,26 +145,44 @@ def _charges(
     yield from (tuple(row) for row in connection.execute(charged, month))
 
 
-# --- tables and blocks ------------------------------------------------------------------------------------------------
+# --- prices and blocks ------------------------------------------------------------------------------------------------
 
 
-def _create_tables(connection: Connection) -> None:
-    """What is new, and what was added to tables that were there."""
-    op.add_column("tenant", Column("parent", Text))
-    prepaid = Column("prepaid", Boolean, nullable=False, server_default=false())
-    op.add_column("tenant", prepaid)
-    op.add_column("key", Column("budget_uusd", BigInteger))
-    op.add_column("tenant_identity", Column("country", Text))
-    tables.metadata.create_all(connection)
-    for statement in tables.append_only_triggers(connection.dialect.name):
-        connection.exec_driver_sql(statement)
+def _enter_plans(connection: Connection) -> None:
+    """Each price is a version of its plan by itself, and stays as it is."""
+    entered = text(
+        "INSERT INTO rate_plan_version (version, plan, valid_from_us, recorded_us, terms) "
+        "VALUES (:version, :plan, :valid_from_us, :recorded_us, :terms)"
+    )
+    names = ("version", "plan", "valid_from_us", "recorded_us")
+    for row in connection.execute(text("SELECT * FROM price")).mappings().all():
+        about = {name: row[name] for name in names}
+        connection.execute(entered, {**about, "terms": _terms([row[name] for name in METERS])})
 
 
-def _append(connection: Connection, found: Any, recorded_us: int) -> None:
-    """Requests that are over as one block."""
-    names = [column.name for column in chain.REQUEST_COLUMNS]
-    rows = [tuple(row[name] for name in names) for row in found]
-    digest = chain.digest_of_requests(rows, [])
-    block = chain.append_block(connection, chain.REQUESTS, len(rows), digest, recorded_us)
-    values = [{"block": block, **row} for row in found]
-    connection.execute(insert(schema.request), values)
+def _terms(prices: Iterable[int]) -> str:
+    """One flat price for each meter, from micro-units per million tokens."""
+    rates = [
+        {"meters": [meter], "scheme": {"type": "flat", "unit": str(Decimal(price) / 10**6)}}
+        for meter, price in zip(METERS, prices, strict=True)
+    ]
+    return msgspec.json.encode({"cards": [{"rates": rates}]}).decode()
+
+
+def _append(
+    connection: Connection, before: bytes, number: int, found: Any, recorded_us: int
+) -> bytes:
+    """Requests that are over as one block; its hash."""
+    digest = digest_of_requests([tuple(row[name] for name in _REQUEST) for row in found], [])
+    found_hash = block_hash(before, number, recorded_us, "requests", digest)
+    about = {"number": number, "recorded_us": recorded_us, "kind": "requests"}
+    content = {"rows": len(found), "digest": digest, "hash": found_hash}
+    connection.execute(_insert("block", (*about, *content)), {**about, **content})
+    columns = ("block", *_REQUEST)
+    connection.execute(_insert("request", columns), [{"block": number, **row} for row in found])
+    return found_hash
+
+
+def _insert(table: str, columns: Iterable[str]) -> Any:
+    names = list(columns)
+    return text(f"INSERT INTO {table} ({', '.join(names)}) VALUES (:{', :'.join(names)})")

@@ -10,11 +10,11 @@ from wattmill.catalog.models import model
 from wattmill.catalog.names import nearest, plain
 from wattmill.catalog.units import MEGA
 from wattmill.core.errors import PlanError
-from wattmill.finance.assets import Price
 from wattmill.plan.offers import best_offer
 from wattmill.plan.studies.buy.case import Option
-from wattmill.plan.studies.buy.parts import Api
-from wattmill.plan.studies.buy.reading import Reading
+from wattmill.plan.studies.buy.factory_reading import Reading
+from wattmill.plan.studies.buy.racks_and_apis import Api
+from wattmill.plan.studies.running import moving
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -75,7 +75,7 @@ def priced(reading: Reading, name: str, at: str, found: Found) -> Api:
         price = found.input_usd if given is None else given
         none = "; it has no price for cached input" if given is None else ""
         reading.sources.add(f"{at}.usd_per_mtok.{kind}", price, "USD/Mtok", found.said + none)
-        prices[kind] = Price(price, reading.growth, "token_price")
+        prices[kind] = moving(price, reading.growth, "token_price")
     return Api(
         name=name, provider=found.provider, as_of=found.as_of, basis=found.basis, prices=prices
     )

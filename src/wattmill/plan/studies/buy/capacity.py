@@ -11,7 +11,7 @@ from wattmill.catalog.units import MEGA, SECONDS_PER_MONTH
 from wattmill.core.errors import PlanError
 from wattmill.physics.deployment import Deployment, deployment_of, layouts
 from wattmill.physics.performance import full_batch, performance
-from wattmill.plan.studies.buy.asked import Asked
+from wattmill.plan.studies.demand import Asked
 from wattmill.plan.studies.machines import Machines, machines
 from wattmill.plan.studies.sourced import Sources
 

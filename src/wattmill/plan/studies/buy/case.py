@@ -9,10 +9,10 @@ import msgspec
 import numpy as np
 
 from wattmill.finance.cashflow import monthly_rate, npv_paths
-from wattmill.finance.demand import growth
-from wattmill.plan.studies.buy.asked import Asked
+from wattmill.finance.demand import growth_factors
 from wattmill.plan.studies.buy.costs import Served, costs
-from wattmill.plan.studies.buy.parts import Api, Part, Rack, Terms, shares_out
+from wattmill.plan.studies.buy.racks_and_apis import Api, Part, Rack, Terms, shares_out
+from wattmill.plan.studies.demand import Asked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -131,7 +131,11 @@ def sum_of(lines: dict[str, Array]) -> Array:
 def _own_fees(option: Option, terms: Terms) -> Array:
     t = np.arange(terms.months + 1)
     here = (t > option.first) & (t <= option.last)
-    usd = option.other_usd_per_month * here * growth(terms.months, terms.inflation_frac_per_year)
+    usd = (
+        option.other_usd_per_month
+        * here
+        * growth_factors(terms.months, terms.inflation_frac_per_year)
+    )
     if option.first <= terms.months:
         usd[option.first] += option.setup_usd
     return usd

@@ -13,10 +13,10 @@ import numpy as np
 
 from wattmill.catalog.units import HOURS_PER_MONTH
 from wattmill.finance.assets import Power, Price
-from wattmill.finance.demand import growth
+from wattmill.finance.demand import growth_factors
 from wattmill.finance.depreciation import economic_value, schedule_usd
-from wattmill.plan.studies.buy.asked import Asked
-from wattmill.plan.studies.buy.parts import Api, Part, Purchase, Rack, Terms, present
+from wattmill.plan.studies.buy.racks_and_apis import Api, Part, Purchase, Rack, Terms, present
+from wattmill.plan.studies.demand import Asked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,7 +48,7 @@ def price_of(price: Price, months: int, prices: Prices | None, binds: int = 0) -
         path = prices[price.path]
         usd = price.usd * path / path[..., :1]
     else:
-        usd = price.usd * growth(months, price.growth_frac_per_year)
+        usd = price.usd * growth_factors(months, price.growth_frac_per_year)
     return np.where(np.arange(months + 1) <= binds, price.usd, usd) if binds else usd
 
 
@@ -102,7 +102,11 @@ def _served(
 
 def _once_and_other(part: Part, terms: Terms) -> dict[str, Array]:
     here = present(part, terms.months)
-    other = part.other_usd_per_month * here * growth(terms.months, terms.inflation_frac_per_year)
+    other = (
+        part.other_usd_per_month
+        * here
+        * growth_factors(terms.months, terms.inflation_frac_per_year)
+    )
     setup = np.zeros(terms.months + 1)
     if part.first <= terms.months:
         setup[part.first] = part.setup_usd
@@ -115,7 +119,7 @@ def _machine_usd(part: Rack, mtok: Array, terms: Terms, prices: Prices | None) -
         assert part.rent is not None
         return {"rent": here * price_of(part.rent, terms.months, prices, part.rent_binds)}
     kw = here * found.idle_kw + (found.busy_kw - found.idle_kw) * mtok / found.full_output_mtok
-    rises = growth(terms.months, terms.inflation_frac_per_year)
+    rises = growth_factors(terms.months, terms.inflation_frac_per_year)
     at_meter = found.peak_kw * terms.power.pue * here
     power = kw * terms.power.pue * HOURS_PER_MONTH * per_kwh(terms.power, terms.months, prices)
     t = np.arange(terms.months + 1)

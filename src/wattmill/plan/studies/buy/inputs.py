@@ -9,16 +9,16 @@ import msgspec
 from wattmill.catalog.factory import Factory, Offer
 from wattmill.catalog.units import HOURS_PER_MONTH
 from wattmill.core.errors import PlanError
-from wattmill.finance.assets import Asset, Price, Sale
+from wattmill.finance.assets import Asset, Sale
 from wattmill.finance.processes import PriceProcess
 from wattmill.finance.project import Project
 from wattmill.plan.studies.buy.apis import api_of, reference
 from wattmill.plan.studies.buy.case import Case, Option
+from wattmill.plan.studies.buy.factory_reading import FOREVER, Reading
 from wattmill.plan.studies.buy.machines import machines_of, own_machines
-from wattmill.plan.studies.buy.parts import Part, Purchase, Rack, Terms
-from wattmill.plan.studies.buy.reading import FOREVER, Reading
+from wattmill.plan.studies.buy.racks_and_apis import Part, Purchase, Rack, Terms
 from wattmill.plan.studies.machines import tax_method
-from wattmill.plan.studies.running import power
+from wattmill.plan.studies.running import moving, power
 from wattmill.plan.studies.sourced import Sourced
 from wattmill.plan.studies.timeline import Timeline
 from wattmill.plan.studies.uncertainty import processes
@@ -141,7 +141,7 @@ def _as_project(case: Case, reading: Reading) -> Project:
     sales = [Sale("tokens", 1.0, case.reference.prices["output"])]
     if hours:
         hourly = hours[0].usd / cards[0] / HOURS_PER_MONTH
-        sales.append(Sale("hours", 1.0, Price(hourly, reading.growth, "rent")))
+        sales.append(Sale("hours", 1.0, moving(hourly, reading.growth, "rent")))
     bought = any(rack.purchase is not None for rack in racks)
     draws_power = bool(case.own) or any(rack.kind != "rent" for rack in racks)
     return Project(

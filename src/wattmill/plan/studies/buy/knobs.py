@@ -9,14 +9,13 @@ import numpy as np
 
 from wattmill.finance.assets import Power, Price
 from wattmill.finance.sensitivity import Bar
-from wattmill.plan.studies.buy.asked import Asked
 from wattmill.plan.studies.buy.capacity import Capacity
 from wattmill.plan.studies.buy.case import Case, Option, cheapest, present_costs, run, runner_up
-from wattmill.plan.studies.buy.options import blended_usd_per_mtok
-from wattmill.plan.studies.buy.parts import Api, Part, Purchase, Rack
-from wattmill.plan.studies.buy.reading import reached_by
+from wattmill.plan.studies.buy.option_reports import blended_usd_per_mtok
+from wattmill.plan.studies.buy.racks_and_apis import Api, Part, Purchase, Rack
 from wattmill.plan.studies.buy.report import Curve, Knob, Turn
-from wattmill.plan.studies.timeline import Timeline
+from wattmill.plan.studies.demand import Asked
+from wattmill.plan.studies.timeline import Timeline, reached_by
 
 replace = msgspec.structs.replace
 LOADS = np.geomspace(0.01, 100.0, 61)

@@ -8,11 +8,11 @@ from wattmill.catalog.factory import Offer, Pool
 from wattmill.catalog.factory.records import ENGINES
 from wattmill.catalog.names import plain
 from wattmill.catalog.units import HOURS_PER_MONTH
-from wattmill.finance.assets import Price
 from wattmill.plan.studies.buy.capacity import Capacity, best_layout, capacity
-from wattmill.plan.studies.buy.parts import Purchase, Rack
-from wattmill.plan.studies.buy.reading import FOREVER, Reading
+from wattmill.plan.studies.buy.factory_reading import FOREVER, Reading
+from wattmill.plan.studies.buy.racks_and_apis import Purchase, Rack
 from wattmill.plan.studies.machines import resale
+from wattmill.plan.studies.running import moving
 from wattmill.plan.studies.selling import market_rent
 
 DEFAULT_ENGINE = "vllm"
@@ -121,7 +121,7 @@ def _rented(reading: Reading, offer: Offer, rack: Rack) -> Rack:
     monthly = hourly * rack.capacity.cards * billed * HOURS_PER_MONTH
     return msgspec.structs.replace(
         rack,
-        rent=Price(monthly, reading.growth, "rent"),
+        rent=moving(monthly, reading.growth, "rent"),
         rent_binds=0 if offer.months is None else rack.first + _months(reading, offer),
         billed_frac=billed,
     )

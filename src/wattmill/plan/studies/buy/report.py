@@ -12,7 +12,7 @@ import msgspec
 
 from wattmill.finance.outcome import Measure, Share
 from wattmill.finance.sensitivity import Bar
-from wattmill.plan.studies.buy.asked import Asked
+from wattmill.plan.studies.demand import Asked
 from wattmill.plan.studies.sourced import Sourced
 
 

@@ -8,10 +8,11 @@ from wattmill.catalog.factory import Factory
 from wattmill.plan.studies.buy.case import cheapest, runner_up
 from wattmill.plan.studies.buy.inputs import BuyInputs, buy_inputs
 from wattmill.plan.studies.buy.knobs import curve, knobs, turns
-from wattmill.plan.studies.buy.options import option_reports
+from wattmill.plan.studies.buy.option_reports import option_reports
 from wattmill.plan.studies.buy.report import BuyReport
 from wattmill.plan.studies.buy.risk import simulate
 from wattmill.plan.studies.buy.verdict import verdict
+from wattmill.plan.studies.sourced import in_other_currency
 
 
 def study(
@@ -52,15 +53,16 @@ def study(
 
 def _notes(factory: Factory, inputs: BuyInputs) -> tuple[str, ...]:
     """Currencies that are mixed, and what is left out."""
-    taken = [s.name for s in inputs.sources if s.source.startswith("catalog") and "USD" in s.unit]
-    found = []
-    if factory.site.currency != "USD" and taken:
-        found.append(
-            f"prices of the catalog are USD, not {factory.site.currency}: {', '.join(taken)}"
-        )
+    found = [*in_other_currency(factory, inputs.sources)]
     if inputs.case.own:
         names = ", ".join(rack.name for rack in inputs.case.own)
         found.append(
             f"{names} is paid and serves first in every option; what it costs to run is in all of them"
+        )
+    if factory.loans:
+        names = ", ".join(loan.name for loan in factory.loans)
+        found.append(
+            f"{names}: loans are left out; every option is paid in cash, and the discount rate stands for"
+            " what money costs. `wattmill finance` has them"
         )
     return tuple(found)

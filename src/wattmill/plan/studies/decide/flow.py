@@ -9,12 +9,12 @@ import msgspec
 import numpy as np
 
 from wattmill.catalog.units import HOURS_PER_MONTH
-from wattmill.finance.demand import growth, served_at_peaks
+from wattmill.finance.demand import growth_factors, served_at_peaks
 from wattmill.finance.depreciation import economic_value
 from wattmill.finance.savings import OwnWork, freed_usd
 from wattmill.plan.studies.buy.capacity import Capacity
 from wattmill.plan.studies.buy.costs import per_kwh, price_of
-from wattmill.plan.studies.buy.parts import Terms
+from wattmill.plan.studies.buy.racks_and_apis import Terms
 from wattmill.plan.studies.decide.report import Saved
 from wattmill.plan.studies.decide.work import Work
 
@@ -60,7 +60,7 @@ def months_of(work: Work) -> list[Month]:
 
 def saved_by_month(work: Work, factor: float = 1.0) -> list[Saved]:
     """What each month saves once the change works, at `factor` times the demand."""
-    rising = growth(work.terms.months, work.asked.growth_frac_per_year)
+    rising = growth_factors(work.terms.months, work.asked.growth_frac_per_year)
     return [
         saved(work, month, work.asked.output_mtok * factor * float(rising[month.t]))
         for month in months_of(work)

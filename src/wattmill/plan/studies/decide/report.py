@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from wattmill.plan.studies.buy.asked import Asked
+from wattmill.plan.studies.demand import Asked
 from wattmill.plan.studies.sourced import Sourced
 
 Verdict = Literal["pays", "too late", "never", "nothing is saved"]

@@ -17,8 +17,8 @@ from wattmill.catalog.names import nearest
 from wattmill.core.errors import PlanError, UsageError
 from wattmill.finance.cashflow import monthly_rate, npv, payback_periods
 from wattmill.finance.demand import served_at_peaks
+from wattmill.plan.studies.buy.factory_reading import Reading
 from wattmill.plan.studies.buy.inputs import terms_before_tax
-from wattmill.plan.studies.buy.reading import Reading, reached_by
 from wattmill.plan.studies.decide.flow import (
     flow,
     months_of,
@@ -29,6 +29,8 @@ from wattmill.plan.studies.decide.flow import (
 from wattmill.plan.studies.decide.report import ChangeReport, DecideReport, Saved, Verdict
 from wattmill.plan.studies.decide.words import because
 from wattmill.plan.studies.decide.work import Work, work
+from wattmill.plan.studies.sourced import in_other_currency
+from wattmill.plan.studies.timeline import reached_by
 
 LOADS = np.geomspace(0.01, 100.0, 41)
 """Multiples of the demand that are tried."""
@@ -70,7 +72,7 @@ def study(kind: str, factory: Factory, today: date) -> DecideReport:
         demand=reading.asked,
         changes=found,
         inputs=reading.sources.all,
-        notes=tuple(dict.fromkeys(reading.notes)),
+        notes=(*dict.fromkeys(reading.notes), *in_other_currency(factory, reading.sources.all)),
     )
 
 

@@ -8,12 +8,12 @@ from wattmill.catalog.factory import Change, Pool
 from wattmill.core.errors import PlanError
 from wattmill.finance.assets import Price
 from wattmill.plan.studies.buy.apis import model_api
-from wattmill.plan.studies.buy.asked import Asked
 from wattmill.plan.studies.buy.capacity import Capacity, best_layout, capacity
+from wattmill.plan.studies.buy.factory_reading import Reading
 from wattmill.plan.studies.buy.machines import alike, upkeep
-from wattmill.plan.studies.buy.parts import Terms
-from wattmill.plan.studies.buy.reading import Reading
-from wattmill.plan.studies.decide.node import alone_tok_per_s, values_usd, waiting_prices
+from wattmill.plan.studies.buy.racks_and_apis import Terms
+from wattmill.plan.studies.decide.worth import alone_tok_per_s, values_usd, waiting_prices
+from wattmill.plan.studies.demand import Asked
 from wattmill.plan.studies.machines import resale
 from wattmill.plan.studies.sourced import T
 
@@ -120,6 +120,12 @@ def _on_own(reading: Reading, change: Change, pool: Pool, asked: Asked, terms: T
     )  # fmt: skip
     if change.kind == "second-node":
         return _with_node(reading, made)
+    if before.output_mtok == 0:
+        raise PlanError(
+            f"{pool.name}: users would wait too long on it at any load, so no change of it can be weighed",
+            hint="give [demand] a longer ttft_ms or tpot_ms, or see `wattmill buy`",
+            place=str(factory.path),
+        )
     after = _after(reading, change, pool, asked)
     if change.hardware is not None:
         left = change.traffic_frac * (1 - change.retry_frac)

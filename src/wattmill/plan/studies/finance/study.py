@@ -195,19 +195,19 @@ def _under_book(s: Statement) -> tuple[tuple[int, int], ...]:
 def _at_book(inputs: StudyInputs, s: Statement) -> AtBook:
     """Half-way, from what is sold and what it costs to run from then on."""
     month = max(1, s.months // 2)
-    sold = sum(s.sold.values(), np.zeros(s.months + 1))[month + 1 :]
+    sold = sum(s.sold.values(), np.zeros(s.months + 1))
     price = next(a.sales[-1].price for a in inputs.project.assets if a.sales)
     needed = rent_at_book_usd_per_hour(
         book_usd=max(0.0, float(s.book_value_usd[month])),
-        hours_per_month=float(sold.mean()),
+        hours_per_month=float(sold[month + 1 :].mean()),
         running_usd_per_month=float(s.opex_usd[month + 1 :].mean()),
         months=s.months - month,
         discount_frac_per_year=inputs.discount_frac_per_year,
         rent_growth_frac_per_year=price.growth_frac_per_year,
         resale_usd=float(s.resale_usd[-1]),
     )
-    revenue = s.revenue_usd[month + 1]
-    return AtBook(month, needed, float(revenue / sold[0]) if sold[0] else None)
+    expected = float(s.revenue_usd[month] / sold[month]) if sold[month] else None
+    return AtBook(month, needed, expected)
 
 
 def _gap(inputs: StudyInputs, s: Statement) -> covenants.DurationGap | None:

@@ -40,6 +40,7 @@ YEAR_ROWS: tuple[tuple[str, Callable[[Year], float]], ...] = (
     ("sold used", lambda y: y.resale_usd),
     ("interest", lambda y: y.interest_usd),
     ("principal", lambda y: y.principal_usd),
+    ("into reserve", lambda y: y.reserved_usd),
     ("owner's flow", lambda y: y.equity_flow_usd),
     ("owed at the end", lambda y: y.balance_usd),
     ("book value", lambda y: y.book_value_usd),
@@ -120,7 +121,10 @@ LENDER_ROWS: tuple[tuple[str, Callable[[Lender], str]], ...] = (
     ("DSCR covenant", lambda loan: _floor(loan)),
     ("LTV covenant", lambda loan: _covenant(loan.covenant_ltv, loan.breach_ltv_month)),
     ("more owed than it would sell for", lambda loan: month(loan.underwater_month)),
-    ("reserve asked for", lambda loan: f"{loan.reserve_usd:,.0f}" if loan.reserve_usd else UNKNOWN),
+    (
+        "reserve, at the most",
+        lambda loan: f"{loan.reserve_usd:,.0f}" if loan.reserve_usd else UNKNOWN,
+    ),
 )
 
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
+LEAST_VOLATILITY = 0.01
+"""A year; below it the grid of prices has thousands of levels."""
+
 LEAST = 1e-12
 """Levels less likely than this are no part of a percentile."""
 
@@ -46,6 +49,7 @@ def random_rents(
     rent, used = found.get(name), found.get("resale")
     if rent is None:
         return None, 0.0
+    _drawable(factory, name, rent)
     pair = correlation.get(f"{name}:resale", correlation.get(f"resale:{name}", 0.0))
     swing = 0.0 if used is None else used.volatility_frac_per_year
     wild = rent.volatility_frac_per_year
@@ -59,6 +63,17 @@ def random_rents(
             said = "computed by today's price and its drift"
             sources.add(f"finance.{name}.{key}", getattr(level, key), unit, said)
     return level, follows
+
+
+def _drawable(factory: Factory, name: str, rent: PriceProcess) -> None:
+    """PlanError where scarcity jumps over so many steps of the volatility that no grid holds them."""
+    if rent.regimes and rent.volatility_frac_per_year < LEAST_VOLATILITY:
+        raise PlanError(
+            f"a volatility of {rent.volatility_frac_per_year:g} is too little beside scarcity",
+            hint=f"give volatility_frac_per_year of {LEAST_VOLATILITY:g} or more,"
+            " or 0 with scarcity_factor = 1",
+            place=f"{factory.path}: [finance.{name}]",
+        )
 
 
 def _level(factory: Factory, name: str, rent: PriceProcess, drift: float) -> PriceProcess:

@@ -34,8 +34,8 @@ from wattmill.plan.studies.replace.value import (
     worths,
 )
 from wattmill.plan.studies.selling import workload
-from wattmill.plan.studies.sourced import Sources
-from wattmill.plan.studies.timeline import Timeline
+from wattmill.plan.studies.sourced import Sources, in_other_currency
+from wattmill.plan.studies.timeline import Timeline, decision_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,7 +62,7 @@ def study(
     PlanError if there is none, or a candidate has no price or no rent; CatalogError for an unknown name.
     """
     sources, notes = Sources(factory), list(NOTES)
-    line = _line(factory, today, sources)
+    line = decision_line(factory, today, sources)
     load = workload(factory, sources)
     here = _pools(factory, load, line, sources, notes)
     terms = common(factory, load, options, line, sources)
@@ -74,7 +74,17 @@ def study(
     paid = sum(m.paid_usd or 0.0 for m in here) + sum(c.usd for c in factory.capexes)
     owed = owed_usd(factory, paid, line, sources, notes)
     pools = tuple(
-        _pool(factory, each, here, terms, rent, discount, owed / paid, sources, notes)
+        _pool(
+            factory,
+            each,
+            here,
+            terms,
+            rent,
+            discount,
+            owed / paid if paid else owed,
+            sources,
+            notes,
+        )
         for each in here
     )
     notes += beside_slots(factory, sum(each.slot_kw for each in pools), sources)
@@ -93,25 +103,8 @@ def study(
         is_random=rent is not None,
         pools=pools,
         inputs=sources.all,
-        notes=(*dict.fromkeys(notes), *_currency_note(factory, sources)),
+        notes=(*dict.fromkeys(notes), *in_other_currency(factory, sources.all)),
     )
-
-
-def _currency_note(factory: Factory, sources: Sources) -> tuple[str, ...]:
-    """The catalog's prices are in USD; a factory in another currency must know which were taken."""
-    taken = [s.name for s in sources.all if s.source.startswith("catalog") and "USD" in s.unit]
-    if factory.site.currency == "USD" or not taken:
-        return ()
-    return (f"prices of the catalog are USD, not {factory.site.currency}: {', '.join(taken)}",)
-
-
-def _line(factory: Factory, today: date, sources: Sources) -> Timeline:
-    """Month 0 is `[finance] starts`, else today: what is decided is decided now."""
-    finance = factory.finance
-    months = sources.told("finance.horizon_months", finance.horizon_months, "months")
-    if finance.starts is not None:
-        return Timeline(sources.told("finance.starts", finance.starts, "date"), months)
-    return Timeline(sources.add("finance.starts", today, "date", "default: today"), months)
 
 
 def _pools(

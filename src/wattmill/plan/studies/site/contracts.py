@@ -10,7 +10,9 @@ import numpy as np
 from wattmill.catalog.factory import Factory, PowerContract
 from wattmill.catalog.market import Quote, latest
 from wattmill.finance.processes import PriceProcess, paths
-from wattmill.plan.studies.site.report import ContractRow, Contracts, Envelope
+from wattmill.plan.studies.electricity import power_usd_per_kwh
+from wattmill.plan.studies.site.report import ContractRow, Contracts
+from wattmill.plan.studies.site.room_report import Envelope
 from wattmill.plan.studies.sourced import Sources, quoted
 from wattmill.plan.studies.timeline import Timeline
 from wattmill.plan.studies.uncertainty import BASIS, DEFAULTS
@@ -59,14 +61,15 @@ def contracts(factory: Factory, envelope: Envelope, line: Timeline, sources: Sou
         rows.append(_agreed(factory, factory.site.power_contract, tariff, line, load, sources))
     quote = ppa(factory.site.region)
     if quote is not None and envelope.is_large:
-        rows.append(_ppa(quote, tariff, load, sources))
-    rows.append(_spot(factory, tariff, load, sources))
+        rows.append(_ppa(quote, load, sources))
+    if tariff.usd_per_kwh:
+        rows.append(_spot(factory, tariff, load, sources))
     return Contracts(load.months, load.mean_kw, rows[0].pv_usd / _energy_pv(load), tuple(rows))
 
 
 def _tariff(factory: Factory, sources: Sources) -> Contract:
-    site, finance = factory.site, factory.finance
-    usd = sources.told("site.power_usd_per_kwh", site.power_usd_per_kwh, "USD/kWh")
+    finance = factory.finance
+    usd = power_usd_per_kwh(factory, sources)
     rise = sources.told(
         "finance.inflation_frac_per_year", finance.inflation_frac_per_year, "1/year"
     )
@@ -174,10 +177,10 @@ def _held(terms: PowerContract, line: Timeline, sources: Sources) -> int | None:
 # --- what there is beside it ----------------------------------------------------------------------
 
 
-def _ppa(quote: Quote, tariff: Contract, load: Load, sources: Sources) -> ContractRow:
-    """A PPA at the catalog's price, which is of energy alone; wires and taxes come on top."""
+def _ppa(quote: Quote, load: Load, sources: Sources) -> ContractRow:
+    """A PPA at the catalog's price, which is of energy alone, so it is not held against a tariff with wires."""
     usd = sources.add("ppa.usd_per_kwh", quote.value / MWH, "USD/kWh", quoted(quote))
-    return _row(f"PPA in {quote.of}", Contract("ppa", usd), load, tariff)
+    return _row(f"PPA in {quote.of}", Contract("ppa", usd), load)
 
 
 def _spot(factory: Factory, tariff: Contract, load: Load, sources: Sources) -> ContractRow:

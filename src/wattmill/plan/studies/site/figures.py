@@ -9,6 +9,8 @@ from wattmill.plan.studies.site.report import SiteReport
 from wattmill.plan.studies.site.words import kilowatts
 
 BLUE, ORANGE, GREEN, *_, GREY = COLOURS
+ABOVE = {"orientation": "h", "y": 1.0, "yanchor": "bottom"}
+"""A legend over the figure, however high that is."""
 
 
 def power(report: SiteReport) -> Any:
@@ -62,8 +64,8 @@ def chains(report: SiteReport) -> Any:
     ]
     return figure(
         traces, barmode="stack", xaxis={"title": {"text": "kW lost at the mean load"}},
-        height=90 + 38 * len(rows), margin={"l": 110, "r": 20, "t": 20, "b": 50},
-        legend={"orientation": "h", "y": 1.12, "traceorder": "normal"},
+        height=90 + 38 * len(rows), margin={"l": 110, "r": 20, "t": 40, "b": 50},
+        legend=ABOVE | {"traceorder": "normal"},
     )  # fmt: skip
 
 
@@ -148,8 +150,8 @@ def _stacked(parts: tuple[tuple[str, list[float], str], ...], names: list[str], 
     ]
     return figure(
         traces, barmode="stack", xaxis={"title": {"text": unit}}, height=110 + 38 * len(names),
-        margin={"l": 150, "r": 20, "t": 20, "b": 50},
-        legend={"orientation": "h", "y": 1.12, "traceorder": "normal"},
+        margin={"l": 150, "r": 20, "t": 40, "b": 50},
+        legend=ABOVE | {"traceorder": "normal"},
     )  # fmt: skip
 
 

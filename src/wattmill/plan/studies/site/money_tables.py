@@ -90,7 +90,7 @@ def contracts(report: SiteReport) -> Sheet:
         " breaks even at."
     )
     if any(each.name.startswith("PPA") for each in found.rows):
-        text += " A PPA of the catalog is of energy alone: wires and taxes come on top."
+        text += " A PPA of the catalog is of energy alone: wires and taxes come on top, so it breaks even nowhere."
     return Sheet("contracts", "Power contracts", text, heads, rows)
 
 
@@ -120,8 +120,9 @@ def plants(report: SiteReport) -> Sheet | None:
 def _stored(found: Generation) -> str:
     said = ", ".join(f"{name} {usd:.4f}" for name, usd in found.stored.items())
     return (
-        "LCOE by the capital recovery factor at the planned load, without taxes and subsidies; capital"
-        f" prices are old. A kWh of the grid that comes back from a storage costs, by losses alone: {said}."
+        "LCOE by the capital recovery factor at the planned load, without taxes and subsidies; --inputs"
+        " says of which year their prices are. A kWh of the grid that comes back from a storage costs,"
+        f" by losses alone: {said}."
     )
 
 
@@ -152,7 +153,7 @@ def places(report: SiteReport) -> Sheet:
     rows = tuple(
         (
             each.region, f"{each.score.score:.2f}", f"{each.usd_per_kwh:.4f}", whole(each.g_per_kwh),
-            f"{each.months_to_power:g}", whole(each.power_usd_per_year),
+            some(each.months_to_power, "g"), whole(each.power_usd_per_year),
         )
         for each in report.places
     )  # fmt: skip
@@ -163,7 +164,9 @@ def places(report: SiteReport) -> Sheet:
         + "."
     )
     if rows:
-        text += " Regions known in all three figures; 0 is best. Months are of loads of 100 MW and more."
+        text += " Regions whose price and carbon are known; 0 is best."
+    if any(each.months_to_power is not None for each in report.places):
+        text += " Months are of loads of 100 MW and more."
     return Sheet("places", "Carbon and places", text, heads, rows)
 
 

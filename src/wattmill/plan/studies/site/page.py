@@ -7,8 +7,8 @@ from typing import Any
 
 from wattmill.plan.pictures import Section, page
 from wattmill.plan.studies import words
+from wattmill.plan.studies.site import calendar_figures as late
 from wattmill.plan.studies.site import figures as draw
-from wattmill.plan.studies.site import late_figures as late
 from wattmill.plan.studies.site.report import Fleet, SiteReport
 from wattmill.plan.studies.site.tables import sheets
 from wattmill.plan.studies.site.text import fleet_line, headline

@@ -12,145 +12,19 @@ import msgspec
 
 from wattmill.finance.delay import DelayRisk
 from wattmill.plan.fleet.records import Mix
+from wattmill.plan.studies.site.room_report import (
+    ChainRow,
+    CoolingRow,
+    Envelope,
+    FeederRow,
+    FloorRow,
+)
 from wattmill.plan.studies.sourced import Sourced
 from wattmill.site.calendar import Outlook, Timetable
 from wattmill.site.carbon import Score
 from wattmill.site.colo import ColoQuote
 from wattmill.site.facility import RackBuild, Use
 from wattmill.site.generation import Lcoe, SpeedCost
-
-LARGE_KW = 500.0
-"""kW at the meter below which a site has what somebody else built."""
-
-
-class Stand(msgspec.Struct, frozen=True):
-    """One pool in its racks. binds: power, space or mass. rack_kw, rack_kg, rack_units: of a full rack.
-
-    slot_w: of one card with its share of the host, at the machine. slots_per_mw: at the meter.
-    """
-
-    pool: str
-    card: str
-    cards: int
-    system: str
-    machines: int
-    machine_kw: float
-    is_liquid: bool
-    per_rack: int
-    racks: int
-    binds: str
-    limit_kw: float
-    rack_kw: float
-    rack_kg: float | None
-    rack_units: float | None
-    slot_w: float
-    slots_per_mw: float
-
-
-class PowerStep(msgspec.Struct, frozen=True):
-    """One part of the way from cards to the meter, kW at the peak."""
-
-    name: str
-    kw: float
-
-
-class Envelope(msgspec.Struct, frozen=True):
-    """The power that is committed. steps add up to committed_kw. free_slots: whole cards that the cap
-    has left, of the first pool's kind."""
-
-    machines_kw: float
-    mean_machines_kw: float
-    pue: float
-    committed_kw: float
-    mean_kw: float
-    cap_kw: float | None
-    over_kw: float | None
-    free_slots: int | None
-    racks: int
-    steps: tuple[PowerStep, ...]
-    stands: tuple[Stand, ...]
-
-    @property
-    def is_large(self) -> bool:
-        """Whether it may have a connection, a PPA and a plant of its own."""
-        return self.committed_kw >= LARGE_KW
-
-
-class FeederRow(msgspec.Struct, frozen=True):
-    """One feed that carries a whole rack. small_feeds: how many of small_breaker_a would, one more
-    being a spare. refusal: why no feed of this voltage does; then the rest is None."""
-
-    rack: str
-    volts: float
-    phases: int
-    kw: float
-    is_own: bool
-    current_a: float
-    breaker_a: float | None = None
-    wires: str | None = None
-    drop_frac: float | None = None
-    loss_w: float | None = None
-    metal_kg: float | None = None
-    small_breaker_a: float | None = None
-    small_feeds: int | None = None
-    refusal: str | None = None
-
-
-class ChainRow(msgspec.Struct, frozen=True):
-    """A delivery chain under the load of this site, at the mean.
-
-    facility_loss_kw is inside the PUE, it_loss_kw inside the machines' own meter; both are cooled.
-    meter_kw: with cooling. saves_usd_per_year: against the site's own chain. stated: what somebody
-    says that the whole chain gives, low to high.
-    """
-
-    name: str
-    is_own: bool
-    efficiency_frac: float
-    facility_loss_kw: float
-    it_loss_kw: float
-    meter_kw: float
-    pue: float
-    losses_usd_per_year: float
-    saves_usd_per_year: float
-    stated: tuple[float, float] | None
-
-
-class CoolingRow(msgspec.Struct, frozen=True):
-    """A way to cool one full rack of a pool; flows are of one rack, totals of all of them.
-
-    pue: of a site that is cooled so. saves_usd_per_year: by that PUE against the site's; below 0 it
-    costs. is_own: what the study takes.
-    """
-
-    pool: str
-    way: str
-    is_own: bool
-    up_to_kw: float
-    air_w: float
-    liquid_w: float
-    air_m3_per_s: float
-    air_cfm: float
-    liquid_l_per_min: float
-    total_cfm: float
-    total_l_per_min: float
-    pue: float | None
-    saves_usd_per_year: float | None
-
-
-class FloorRow(msgspec.Struct, frozen=True):
-    """A rack of a pool on the floor. aisle_m: front and rear together from which it would be borne."""
-
-    pool: str
-    rack_kg: float | None
-    limit_kg_per_m2: float
-    kg_per_m2: float | None
-    foot_kg: float | None
-    is_borne: bool | None
-    reasons: tuple[str, ...]
-    aisle_m: float | None
-    m2: float
-    w_per_m2: float
 
 
 class Facility(msgspec.Struct, frozen=True):
@@ -236,12 +110,13 @@ class Carbon(msgspec.Struct, frozen=True):
 
 
 class PlaceRow(msgspec.Struct, frozen=True):
-    """A region as a place for this site, and its score: 0 is best in everything."""
+    """A region as a place for this site, and its score: 0 is best in everything. months_to_power: of
+    large loads; None for a site that is none."""
 
     region: str
     usd_per_kwh: float
     g_per_kwh: float
-    months_to_power: float
+    months_to_power: float | None
     power_usd_per_year: float
     score: Score
 

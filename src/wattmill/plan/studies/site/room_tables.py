@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from wattmill.plan.studies.site.report import CoolingRow, FeederRow, FloorRow, SiteReport
+from wattmill.plan.studies.site.report import SiteReport
+from wattmill.plan.studies.site.room_report import CoolingRow, FeederRow, FloorRow
 from wattmill.plan.studies.site.words import Sheet, kilowatts, some
 from wattmill.plan.studies.words import UNKNOWN, digits, percent, whole
 

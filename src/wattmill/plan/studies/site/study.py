@@ -8,19 +8,22 @@ from wattmill.catalog.factory import Factory
 from wattmill.catalog.units import KILO
 from wattmill.core.errors import PlanError
 from wattmill.physics.performance import Workload
+from wattmill.plan.studies.electricity import power_usd_per_kwh
 from wattmill.plan.studies.machines import Machines, machines
 from wattmill.plan.studies.selling import utilisation, workload
+from wattmill.plan.studies.site.building_and_colo import colo, facility
 from wattmill.plan.studies.site.calendar import calendar
 from wattmill.plan.studies.site.contracts import contracts
-from wattmill.plan.studies.site.electric import chain_rows, feeder_rows
-from wattmill.plan.studies.site.machines import MACHINE, envelope
+from wattmill.plan.studies.site.cooling_and_floor import cooling_rows, floor_rows
+from wattmill.plan.studies.site.distribution import chain_rows, feeder_rows
+from wattmill.plan.studies.site.fleet import Limits, fleet
+from wattmill.plan.studies.site.generation import generation
 from wattmill.plan.studies.site.margin import margin_usd_per_month
-from wattmill.plan.studies.site.mix import Limits, fleet
-from wattmill.plan.studies.site.money import colo, facility
-from wattmill.plan.studies.site.report import Calendar, Envelope, Fleet, SiteReport
-from wattmill.plan.studies.site.room import cooling_rows, floor_rows
-from wattmill.plan.studies.site.supply import carbon, generation, places
-from wattmill.plan.studies.sourced import Sources
+from wattmill.plan.studies.site.racks import MACHINE, envelope
+from wattmill.plan.studies.site.regions import carbon, places
+from wattmill.plan.studies.site.report import Calendar, Fleet, SiteReport
+from wattmill.plan.studies.site.room_report import Envelope
+from wattmill.plan.studies.sourced import Sources, in_other_currency
 from wattmill.plan.studies.timeline import timeline
 from wattmill.site.effectiveness import Overhead, pue_at_load, pue_value_usd_per_year
 
@@ -37,7 +40,7 @@ def study(factory: Factory, today: date, *, mix: Limits | None = None) -> SiteRe
     found = _machines(factory, shape, sources, notes)
     load = utilisation(factory, found, sources)
     seen = envelope(factory, found, load, sources)
-    price = sources.told("site.power_usd_per_kwh", factory.site.power_usd_per_kwh, "USD/kWh")
+    price = power_usd_per_kwh(factory, sources)
     margin_usd = margin_usd_per_month(factory, today, sources, notes)
     plan = calendar(factory, seen, found, margin_usd, today, sources, notes)
     line = timeline(factory, today, sources)
@@ -65,7 +68,7 @@ def study(factory: Factory, today: date, *, mix: Limits | None = None) -> SiteRe
         calendar=plan,
         fleet=_fleet(factory, mix, shape, load, price, today, sources),
         inputs=sources.all,
-        notes=tuple(notes) + _findings(factory, seen),
+        notes=(*notes, *_findings(seen), *in_other_currency(factory, sources.all)),
     )
 
 
@@ -104,7 +107,7 @@ def _grid_months(plan: Calendar | None) -> float:
 
 
 def _per_kw(margin_usd: float | None, seen: Envelope) -> float | None:
-    return None if margin_usd is None else margin_usd / seen.committed_kw
+    return None if margin_usd is None else margin_usd / seen.mean_kw
 
 
 def _fleet(
@@ -116,7 +119,7 @@ def _fleet(
     return fleet(factory, mix, shape, load, usd_per_kwh, today, sources)
 
 
-def _findings(factory: Factory, seen: Envelope) -> tuple[str, ...]:
+def _findings(seen: Envelope) -> tuple[str, ...]:
     """What speaks against the site as it is."""
     found = [
         f"{each.pool}: the catalog knows no machine of {each.system.removeprefix(MACHINE)} {each.card},"
@@ -128,6 +131,4 @@ def _findings(factory: Factory, seen: Envelope) -> tuple[str, ...]:
         found.append(
             f"{seen.committed_kw:.1f} kW are committed, {seen.over_kw:.1f} kW more than the cap"
         )
-    if factory.site.currency != "USD":
-        found.append(f"prices of the catalog are in USD and stand beside {factory.site.currency}")
     return tuple(found)

@@ -26,6 +26,8 @@ from wattmill.plan.studies.site.report import Fleet, FleetPoint
 from wattmill.plan.studies.sourced import Sources
 
 TTFT_S, TPOT_S = 2.0, 0.05
+NO_LIMIT_USD = 1e15
+"""Capital that bounds nothing."""
 POINTS = (0.25, 0.5, 0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0)
 """Caps that are tried, as shares of the site's."""
 
@@ -47,7 +49,7 @@ def fleet(
     if pool is None:
         raise PlanError("no pool has hardware", hint="give one", place=str(factory.path))
     kw = factory.site.power_cap_kw
-    if kw is None and limits.capital_usd is None:
+    if kw is None and (limits.capital_usd is None or limits.capital_usd >= NO_LIMIT_USD):
         raise PlanError(
             "nothing bounds the fleet",
             hint="give [site] power_cap_kw, or --capital",

@@ -11,7 +11,8 @@ from wattmill.catalog.systems import System, systems
 from wattmill.catalog.units import KILO
 from wattmill.core.errors import PlanError
 from wattmill.plan.studies.machines import Machines
-from wattmill.plan.studies.site.report import Envelope, PowerStep, Stand
+from wattmill.plan.studies.site.distribution import own_chain
+from wattmill.plan.studies.site.room_report import Envelope, PowerStep, Stand
 from wattmill.plan.studies.sourced import Sources
 from wattmill.site import cooling, delivery, rack
 from wattmill.site.power import over_cap_kw
@@ -84,20 +85,6 @@ def envelope(
         steps=_steps(factory, found, peak, pue, sources),
         stands=stands,
     )
-
-
-def own_chain(factory: Factory, sources: Sources) -> electrical.Chain:
-    """The delivery chain of the site: by name, else the first that is fed as it is."""
-    site = factory.site
-    if site.delivery is not None:
-        return electrical.chain(sources.told("site.delivery", site.delivery, "chain"))
-    volts = sources.told("site.feed_v", site.feed_v, "V", "default: 208 V three-phase")
-    phases = sources.told("site.feed_phases", site.feed_phases, "phases")
-    alike = [c for c in electrical.chains() if c.phases == phases]
-    nearest = min(alike or electrical.chains(), key=lambda c: abs(c.feed_v - volts))
-    said = f"computed by the feed: the catalog's chain nearest to {volts:g} V"
-    sources.add("site.delivery", nearest.name, "chain", said)
-    return nearest
 
 
 def stand(factory: Factory, found: Machines, sources: Sources) -> Stand:

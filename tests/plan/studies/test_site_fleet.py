@@ -7,7 +7,7 @@ import pytest
 from tests.plan.studies.factories import PLAN
 from tests.plan.studies.halls import POOL, seen
 from wattmill.core.errors import PlanError
-from wattmill.plan.studies.site.mix import Limits
+from wattmill.plan.studies.site.fleet import Limits
 from wattmill.plan.studies.site.report import Fleet
 
 SITE = """
@@ -120,8 +120,9 @@ def test_an_slo_that_nothing_meets_is_refused() -> None:
 
 
 def test_without_a_limit_there_is_no_best() -> None:
-    with pytest.raises(PlanError, match="nothing bounds the fleet"):
-        seen(PLAN + GIVEN, POOL, mix=TOKENS)
+    for capital in (None, 1e300):
+        with pytest.raises(PlanError, match="nothing bounds the fleet"):
+            seen(PLAN + GIVEN, POOL, mix=Limits("tokens", capital_usd=capital))
     bounded = seen(PLAN + GIVEN, POOL, mix=Limits("tokens", capital_usd=200_000)).fleet
     assert bounded is not None
     assert bounded.points == ()

@@ -83,6 +83,12 @@ def lengths(factory: Factory, demand: Demand, sources: Sources) -> tuple[int, in
     if demand.input_mtok_per_month is None or demand.output_mtok_per_month is None:
         isl = sources.told("demand.isl", demand.isl, "tokens")
         return isl, sources.told("demand.osl", demand.osl, "tokens")
+    if not demand.input_mtok_per_month or not demand.output_mtok_per_month:
+        raise PlanError(
+            "a request has a prompt and an answer, so neither can be 0 Mtok a month",
+            hint="give [demand] input_mtok_per_month and output_mtok_per_month above 0",
+            place=str(factory.path),
+        )
     prompts = demand.input_mtok_per_month / demand.output_mtok_per_month
     isl, osl = demand.isl, demand.osl
     told = factory.says("demand", "isl"), factory.says("demand", "osl")

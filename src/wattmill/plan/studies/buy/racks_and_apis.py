@@ -11,10 +11,10 @@ import msgspec
 import numpy as np
 
 from wattmill.finance.assets import Power, Price
-from wattmill.finance.demand import growth, served_at_peaks
+from wattmill.finance.demand import growth_factors, served_at_peaks
 from wattmill.finance.depreciation import Method
-from wattmill.plan.studies.buy.asked import Asked
 from wattmill.plan.studies.buy.capacity import Capacity
+from wattmill.plan.studies.demand import Asked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -121,7 +121,7 @@ def busy_served(asked: Array, limit: Array, peak_to_mean: float, hours_frac: flo
 
 def shares_out(parts: tuple[Part, ...], asked: Asked, months: int) -> list[Array]:
     """Mtok of output that each part serves, the first one first; what is left is above all capacity."""
-    wanted = asked.output_mtok * growth(months, asked.growth_frac_per_year)
+    wanted = asked.output_mtok * growth_factors(months, asked.growth_frac_per_year)
     wanted[0] = 0.0
     limit, left = np.zeros(months + 1), wanted
     made = []

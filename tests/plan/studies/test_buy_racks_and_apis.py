@@ -12,8 +12,8 @@ from wattmill.finance.cashflow import monthly_rate, npv_paths
 from wattmill.finance.demand import served_at_peaks
 from wattmill.plan.studies.buy.case import Case, Option, run
 from wattmill.plan.studies.buy.inputs import buy_inputs
-from wattmill.plan.studies.buy.options import usd_per_mtok
-from wattmill.plan.studies.buy.parts import Rack, busy_served, present
+from wattmill.plan.studies.buy.option_reports import usd_per_mtok
+from wattmill.plan.studies.buy.racks_and_apis import Rack, busy_served, present
 
 LEASE = """
 [[offer]]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from datetime import date
 
 from wattmill.catalog.factory import Factory, Offer
 from wattmill.core.errors import PlanError
-from wattmill.plan.studies.buy.asked import asked
+from wattmill.plan.studies.demand import asked
 from wattmill.plan.studies.selling import drift
 from wattmill.plan.studies.sourced import Sources, T, place
-from wattmill.plan.studies.timeline import Timeline
+from wattmill.plan.studies.timeline import decision_line
 
 FOREVER = 10**6
 """A month after every study."""
@@ -23,7 +22,7 @@ class Reading:
         self.factory = factory
         self.sources = Sources(factory)
         self.notes: list[str] = []
-        self.line = months_from(factory, today, self.sources)
+        self.line = decision_line(factory, today, self.sources)
         self.asked = asked(factory, self.sources)
         self.growth = drift(factory, self.sources)
 
@@ -65,20 +64,3 @@ class Reading:
             hint=f"give {key}",
             place=f"{self.factory.path}: {place(['offer', offer.name, key])}",
         )
-
-
-def months_from(factory: Factory, today: date, sources: Sources) -> Timeline:
-    """A choice is made at `[finance] starts`, or today."""
-    finance = factory.finance
-    months = sources.told("finance.horizon_months", finance.horizon_months, "months")
-    if finance.starts is not None:
-        return Timeline(sources.told("finance.starts", finance.starts, "date"), months)
-    return Timeline(sources.add("finance.starts", today, "date", "default: today"), months)
-
-
-def reached_by(factor: float, growth_frac_per_year: float, line: Timeline) -> str | None:
-    """The month in which a demand has grown to `factor` times itself; None for never, now, or after the study."""
-    if factor <= 1 or growth_frac_per_year <= 0:
-        return None
-    months = math.ceil(12 * math.log(factor) / math.log1p(growth_frac_per_year))
-    return line.label(months) if months <= line.months else None

@@ -10,7 +10,7 @@ import numpy as np
 from wattmill.finance.cashflow import monthly_rate, npv_paths, payback_periods
 from wattmill.plan.studies.buy.case import Case, Ran, run
 from wattmill.plan.studies.buy.costs import Served, price_of
-from wattmill.plan.studies.buy.parts import Api, Part, present
+from wattmill.plan.studies.buy.racks_and_apis import Api, Part, present
 from wattmill.plan.studies.buy.report import OptionReport, PartReport
 from wattmill.plan.studies.timeline import Timeline
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from wattmill.catalog import electrical
 from wattmill.catalog.factory import Factory
 from wattmill.catalog.units import KILO
-from wattmill.plan.studies.site.report import CoolingRow, Envelope, FloorRow, Stand
+from wattmill.plan.studies.site.room_report import CoolingRow, Envelope, FloorRow, Stand
 from wattmill.plan.studies.sourced import Sources
 from wattmill.site import cooling, floor
 from wattmill.site.effectiveness import pue_value_usd_per_year

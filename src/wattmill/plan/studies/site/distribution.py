@@ -7,8 +7,7 @@ from wattmill.catalog.electrical import Breakers, Chain, Phases
 from wattmill.catalog.factory import Factory
 from wattmill.catalog.units import KILO
 from wattmill.core.errors import PlanError
-from wattmill.plan.studies.site.machines import own_chain
-from wattmill.plan.studies.site.report import ChainRow, Envelope, FeederRow, Stand
+from wattmill.plan.studies.site.room_report import ChainRow, Envelope, FeederRow, Stand
 from wattmill.plan.studies.sourced import Sources
 from wattmill.site import delivery, feeders
 
@@ -18,6 +17,9 @@ SMALL_A = {"nec": 60.0, "iec": 63.0}
 
 SMALL_PHASES = 3
 NORTH_AMERICA = ("US", "CA", "MX")
+IEC_V = {1: 230.0, 3: 400.0}
+"""IEC 60038: to neutral, and between phases."""
+MM2_PER_M2 = 1e6
 PHASES: dict[int, Phases] = {1: 1, 3: 3}
 
 
@@ -46,14 +48,22 @@ def _feed(factory: Factory, sources: Sources) -> tuple[float, Phases]:
         said = f"catalog: as {chain.name} comes to a rack"
         sources.add("site.feed_phases", chain.phases, "phases (0: DC)", said)
         return sources.add("site.feed_v", chain.feed_v, "V", said), chain.phases
-    volts = sources.told("site.feed_v", site.feed_v, "V", "default: 208 V three-phase")
     phases = sources.told("site.feed_phases", site.feed_phases, "phases")
+    if not factory.says("site", "feed_v") and not _is_north_america(site.region):
+        said = "default: by IEC 60038, outside North America"
+        return sources.add("site.feed_v", IEC_V[phases], "V", said), PHASES[phases]
+    volts = sources.told("site.feed_v", site.feed_v, "V", "default: 208 V three-phase")
     return volts, PHASES[phases]
+
+
+def _is_north_america(region: str | None) -> bool:
+    """Whether the codes and voltages of North America hold; they do for want of a region."""
+    return region is None or region.split("-")[0] in NORTH_AMERICA
 
 
 def _series(factory: Factory, sources: Sources) -> Breakers:
     region = factory.site.region
-    name = "nec" if region is None or region.split("-")[0] in NORTH_AMERICA else "iec"
+    name = "nec" if _is_north_america(region) else "iec"
     said = "computed by the region" if region else "default: NEC, for want of a region"
     return electrical.breakers(sources.add("feeder.breakers", name, "series", said))
 
@@ -75,12 +85,18 @@ def _row(
             refusal=f"{error.message}; {error.hint}",
         )  # fmt: skip
     small = _small(load_w, volts, phases, factor, series)
-    wires = made.wires
     return FeederRow(
         each.pool, volts, phases, each.rack_kw, is_own, made.current_a, made.breaker_a,
-        f"{wires.parallel}x {wires.conductor.name}" if wires.parallel > 1 else wires.conductor.name,
+        _named(made.wires, series),
         made.drop_frac, made.loss_w, made.metal_kg, SMALL_A[series.name] if small else None, small,
     )  # fmt: skip
+
+
+def _named(wires: feeders.Wires, series: Breakers) -> str:
+    """By the gauge in North America, by the area of the same wire elsewhere."""
+    wire = wires.conductor
+    name = wire.name if series.name == "nec" else f"{wire.area_m2 * MM2_PER_M2:.0f} mm2"
+    return f"{wires.parallel}x {name}" if wires.parallel > 1 else name
 
 
 def _small(
@@ -94,6 +110,19 @@ def _small(
 
 
 # --- chains ---------------------------------------------------------------------------------------
+
+
+def own_chain(factory: Factory, sources: Sources) -> Chain:
+    """The delivery chain of the site: by name, else the first that is fed as it is."""
+    site = factory.site
+    if site.delivery is not None:
+        return electrical.chain(sources.told("site.delivery", site.delivery, "chain"))
+    volts, phases = _feed(factory, sources)
+    alike = [c for c in electrical.chains() if c.phases == phases]
+    nearest = min(alike or electrical.chains(), key=lambda c: abs(c.feed_v - volts))
+    said = f"computed by the feed: the catalog's chain nearest to {volts:g} V"
+    sources.add("site.delivery", nearest.name, "chain", said)
+    return nearest
 
 
 def chain_rows(

@@ -13,13 +13,8 @@ from wattmill.catalog.systems import systems
 from wattmill.catalog.units import KILO
 from wattmill.core.errors import PlanError
 from wattmill.plan.studies.machines import Machines
-from wattmill.plan.studies.site.report import (
-    Colo,
-    ColoClass,
-    Envelope,
-    Facility,
-    Stand,
-)
+from wattmill.plan.studies.site.report import Colo, ColoClass, Facility
+from wattmill.plan.studies.site.room_report import Envelope, Stand
 from wattmill.plan.studies.sourced import Sources, quoted
 from wattmill.site import colo as colocation
 from wattmill.site import facility as building

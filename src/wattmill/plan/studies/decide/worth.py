@@ -13,9 +13,10 @@ from wattmill.physics.deployment import deployment_of
 from wattmill.physics.links import all_reduce
 from wattmill.physics.performance import Workload, performance
 from wattmill.plan.studies.buy.apis import reference
-from wattmill.plan.studies.buy.asked import Asked
-from wattmill.plan.studies.buy.reading import Reading
+from wattmill.plan.studies.buy.factory_reading import Reading
+from wattmill.plan.studies.demand import Asked
 from wattmill.plan.studies.machines import resale
+from wattmill.plan.studies.running import moving
 from wattmill.plan.studies.selling import token_prices
 
 LINKS = ("ethernet-10", "ethernet-100")
@@ -46,7 +47,7 @@ def waiting_prices(reading: Reading, pool: Pool, asked: Asked) -> dict[str, Pric
     if has_cloud or not reading.factory.rate_plans:
         return reference(reading, ()).prices
     usd = token_prices(reading.factory, pool, asked.workload, reading.sources)
-    return {kind: Price(price, reading.growth, "token_price") for kind, price in usd.items()}
+    return {kind: moving(price, reading.growth, "token_price") for kind, price in usd.items()}
 
 
 def values_usd(reading: Reading, pool: Pool, catalog_usd: float | None) -> tuple[float, ...]:
