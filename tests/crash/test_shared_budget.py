@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.audit import JournalKeeper, differences, gather
-from tests.crash.load import TENANTS, Crowd
+from tests.crash.load import TENANTS, Answer, Crowd
 from tests.crash.test_kill import AUDIT_EVERY, ROUNDS, SEED, summary
 from tests.support.client import Connection, Seen
 from tests.support.factory import CONTROL, EXAMPLE, MODULES, Factory, running_factory, wait_until
@@ -46,7 +46,7 @@ class Siblings:
         self.crowd = Crowd(factory, self.keys, self.draw)
         self.journal = JournalKeeper(factory.data)
         self.held_pusd = 0
-        """What each request of ``use_up_the_rest`` holds."""
+        """What each request of ``ask`` holds."""
 
     # --- money -------------------------------------------------------------------------------------------------------
 
@@ -129,6 +129,17 @@ class Siblings:
 
         return asyncio.run(ask())
 
+    def learn_what_is_held(self) -> None:
+        """From one request that is sure to fit."""
+        seen = self.ask()
+        assert seen.ok and seen.request is not None, (seen.status, seen.error, seen.broken)
+        self.held_pusd = self.held_of(seen.request)
+        self.keep(seen)
+
+    def keep(self, seen: Seen) -> None:
+        """As evidence, with what the crowd saw."""
+        self.crowd.answers.append(Answer(TENANT, False, seen))
+
     def use_up_the_rest(self) -> set[int]:
         """What fits is answered, what does not is refused; returns the runs of the gateways that answered."""
         runs: set[int] = set()
@@ -142,9 +153,8 @@ class Siblings:
                 return runs
             assert seen.request is not None
             runs.add(seen.request >> RUN_BITS)
-            self.held_pusd = self.held_pusd or self.held_of(seen.request)
             assert spent_pusd + self.held_pusd <= budget_pusd, "it did not fit"
-            self.crowd.answers.append(type(self.crowd.answers[0])(TENANT, False, seen))
+            self.keep(seen)
 
     def audit(self) -> str:
         """Stop cleanly; nothing may differ."""
@@ -166,6 +176,8 @@ def test_a_shared_budget_is_used_up_to_the_last_request_that_fits(siblings: Sibl
     runs: set[int] = set()
     for number in range(1, ROUNDS + 1):
         siblings.grant_more()
+        if number == 1:
+            siblings.learn_what_is_held()
         asyncio.run(siblings.use_up())
         runs |= siblings.use_up_the_rest()
         if number % AUDIT_EVERY == 0 or number == ROUNDS:

@@ -83,8 +83,8 @@ def _worked(rows: Rows, project: Project, a: Asset, prices: Prices, start: int, 
     busy = (1 - ahead) * load + ahead * ahead_load
     kw = a.idle_kw_per_unit + busy * (a.busy_kw_per_unit - a.idle_kw_per_unit)
     rows["kwh"][t] += a.units * kw * pue * 730
-    committed = a.committed_kw_per_unit
-    rows["kw"][t] += a.units * (a.busy_kw_per_unit * pue if committed is None else committed)
+    peak = a.peak_kw_per_unit
+    rows["kw"][t] += a.units * (a.busy_kw_per_unit if peak is None else peak)
 
 
 def _load(load: Load, prices: Prices, start: int, t: int) -> float:
@@ -105,6 +105,7 @@ def _running(rows: Rows, project: Project, prices: Prices, t: int) -> None:
         opex += rows["kwh"][t] * ((1 - ahead) * _usd(p.price, prices, t) + ahead * agreed)
         opex += (
             p.demand_usd_per_kw_month
+            * p.pue
             * rows["kw"][t]
             * (1 + p.price.growth_frac_per_year) ** (t / 12)
         )

@@ -40,12 +40,12 @@ def test_one_server_by_hand() -> None:
     assert s.revenue_usd[[0, 1, 24]] == pytest.approx([0, 5000, 5000])
     assert s.kwh[1] == pytest.approx((2 + 0.5 * 8) * 1.5 * 730)
     assert s.opex_by["power"][1] == pytest.approx(6 * 1.5 * 730 * 0.10 + 15 * 10)
-    assert s.opex_by["colo"][1] == pytest.approx(15 * 100)
+    assert s.opex_by["colo"][1] == pytest.approx(10 * 100)
     assert s.opex_by["care"][1] == pytest.approx(1000)
-    assert s.ebitda_usd[5] == pytest.approx(5000 - 657 - 150 - 1500 - 500 - 1000)
+    assert s.ebitda_usd[5] == pytest.approx(5000 - 657 - 150 - 1000 - 500 - 1000)
     assert s.depreciation_usd[[0, 1, 24]] == pytest.approx([0, 5000, 5000])
     assert s.book_value_usd[[0, 12, 24]] == pytest.approx([120_000, 60_000, 0])
-    assert s.project_flow_usd[[0, 1]] == pytest.approx([-120_000, 1193])
+    assert s.project_flow_usd[[0, 1]] == pytest.approx([-120_000, 1693])
     assert not s.tax_usd.any(), "it makes a loss by the books"
 
 

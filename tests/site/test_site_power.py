@@ -11,7 +11,7 @@ from wattmill.site.power import colo_usd_per_month, energy_usd_per_month, over_c
 def test_by_hand() -> None:
     assert site_kw(2000, 1.3) == 2.6
     assert energy_usd_per_month(1000, 1.0, 0.10) == pytest.approx(73.0)
-    assert colo_usd_per_month(2000, 1.5, 150) == 450.0
+    assert colo_usd_per_month(2000, 150) == 300.0
 
 
 def test_the_cap() -> None:

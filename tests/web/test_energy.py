@@ -12,7 +12,7 @@ from tests.ledger.cost.cost_books import FACTORY
 from wattmill.core.errors import UsageError
 from wattmill.web import margins
 from wattmill.web.control import call
-from wattmill.web.energy import import_file, instant_us
+from wattmill.web.energy_files import import_file, instant_us
 
 DAY = "start,end,kwh\n2026-11-20T00:00Z,2026-11-21T00:00Z,12\n"
 

@@ -34,7 +34,7 @@ def energy_import(
     with earlier ones, are refused with the line, and then nothing is taken; the same reading again
     is left as it is. What no reading covers is modelled, and the margin says how much was measured.
     """
-    from wattmill.web.energy import import_file
+    from wattmill.web.energy_files import import_file
 
     result = import_file(data, path, pool, resets=resets)
     added, known = result["added"], result["known"]
@@ -64,7 +64,7 @@ def energy_remove(
 ) -> None:
     """Withdraw readings of a pool, to import better ones; they stay in the books and count no more."""
     from wattmill.web.control import call
-    from wattmill.web.energy import instant_us
+    from wattmill.web.energy_files import instant_us
 
     span = {"start_us": instant_us(start), "end_us": instant_us(end)}
     result = call(data, "remove_energy", pool=pool, **span)

@@ -31,7 +31,7 @@ def retire(
     as_json: Json = False,
 ) -> None:
     """Drop the rows of old, invoiced requests; sums, invoices and the chain stay whole."""
-    from wattmill.web.retention import retired, would_retire
+    from wattmill.web.retirement import retired, would_retire
 
     found = would_retire(data, before) if dry_run else retired(data, before, by or _user())
     show(found, as_json, lambda: _table(found))

@@ -74,7 +74,7 @@ class Asset(Struct, frozen=True, kw_only=True):
     are dark (None: the month of purchase). sold_month: None for the end of the study.
     resale_frac_per_year: 0.7 if each year leaves 70 % of the market value; or resale_curve: share of the price that
     is left after 1, 2, 3… years. resale_path: a random factor on it, relative to the month of purchase.
-    busy_kw and idle_kw at the machine; committed_kw at the meter (None: busy · PUE).
+    busy_kw, idle_kw and peak_kw (the most that they may draw; None: busy) at the machine, without cooling.
     """
 
     name: str
@@ -95,7 +95,7 @@ class Asset(Struct, frozen=True, kw_only=True):
     selling_cost_frac: float = 0.0
     busy_kw_per_unit: float = 0.0
     idle_kw_per_unit: float = 0.0
-    committed_kw_per_unit: float | None = None
+    peak_kw_per_unit: float | None = None
     sales: tuple[Sale, ...] = ()
     load: Load = Load()
     contract: Contract | None = None

@@ -43,7 +43,7 @@ class Operations(Struct, frozen=True, kw_only=True):
     market_value_usd: Array
     wear_usd: Array
     kwh: Array
-    committed_kw: Array
+    peak_kw: Array
     working_capital_usd: Array
     vat_owed_usd: Array
 
@@ -76,7 +76,7 @@ def operate(project: Project, factors: Factors) -> Operations:
         market_value_usd=value,
         wear_usd=_wear(value, sold, capex),
         kwh=worked.kwh.total(),
-        committed_kw=worked.committed_kw,
+        peak_kw=worked.peak_kw,
         working_capital_usd=_working_capital(project, revenue, opex),
         vat_owed_usd=_vat_owed(project, revenue + sold, opex_by, capex + selling),
     )
@@ -88,12 +88,12 @@ def _opex(
     parts: dict[str, Array] = {}
     if project.power is not None:
         rises = growth_factors(project.months, project.power.price.growth_frac_per_year)
-        per_kw = project.power.demand_usd_per_kw_month * rises
-        parts["power"] = worked.power.total() + per_kw * worked.committed_kw
+        per_kw = project.power.demand_usd_per_kw_month * project.power.pue * rises
+        parts["power"] = worked.power.total() + per_kw * worked.peak_kw
     if project.colo is not None:
         colo = Line(factors)
         usd, keys = factors.price(project.colo)
-        colo.add(usd * worked.committed_kw, *keys)
+        colo.add(usd * worked.peak_kw, *keys)
         parts["colo"] = colo.total()
     for cost in project.costs:
         parts[cost.name] = _cost(cost, factors, owned.price_usd, revenue)

@@ -14,7 +14,7 @@ from wattmill.finance.tax import TaxTerms
 class Project(Struct, frozen=True, kw_only=True):
     """Months are counted from 0 (today) to `months`; USD without VAT.
 
-    colo: USD per committed kW and month. receivable_days: from the sale to its payment; payable_days: from an opex
+    colo: USD per kW of machines and month. receivable_days: from the sale to its payment; payable_days: from an opex
     bill to its payment; below 0 is paid ahead. leases: what they buy out is a running cost of that month.
     loans: the first is the senior one; each is sized on what those before it leave.
     cash_usd: in hand before month 0. sells_at_end: at the end machines are sold at market value, bills are

@@ -30,7 +30,7 @@ class Worked:
         self.sold: dict[str, Line] = defaultdict(lambda: Line(factors))
         self.revenue: dict[str, Line] = defaultdict(lambda: Line(factors))
         self.kwh, self.power = Line(factors), Line(factors)
-        self.committed_kw = np.zeros(self._months + 1)
+        self.peak_kw = np.zeros(self._months + 1)
         for asset in assets:
             on = working(asset, self._months, sells_at_end)
             busy = self._busy(asset, on)
@@ -67,9 +67,9 @@ class Worked:
     def _draw(self, asset: Asset, on: Array, busy: Shares) -> None:
         idle = asset.units * asset.idle_kw_per_unit * self._pue
         above = asset.units * asset.busy_kw_per_unit * self._pue - idle
-        committed = asset.committed_kw_per_unit
-        kw = asset.busy_kw_per_unit * self._pue if committed is None else committed
-        self.committed_kw = self.committed_kw + asset.units * kw * on
+        peak = asset.peak_kw_per_unit
+        kw = asset.busy_kw_per_unit if peak is None else peak
+        self.peak_kw = self.peak_kw + asset.units * kw * on
         self._supply(idle * on * HOURS_PER_MONTH, ())
         for share, keys in busy:
             self._supply(above * share * HOURS_PER_MONTH, keys)

@@ -295,7 +295,7 @@ def _cost(
     site = study.factory.site
     paid_usd, source = _paid_usd(pool, deployment)
     energy_usd = energy_usd_per_month(mean_w, site.pue, study.power_usd_per_kwh)
-    colo_usd = colo_usd_per_month(peak_w, site.pue, site.colo_usd_per_kw_month)
+    colo_usd = colo_usd_per_month(peak_w, site.colo_usd_per_kw_month)
     worn_usd = lcot = total_usd = per_mtok = None
     if paid_usd is not None:
         worn_usd = amortisation_usd_per_month(paid_usd, pool.life_months, pool.resale_usd)

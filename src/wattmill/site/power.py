@@ -19,9 +19,10 @@ def energy_usd_per_month(it_w: float, pue: float, power_usd_per_kwh: float) -> f
     return site_kw(it_w, pue) * HOURS_PER_MONTH * at_least_0("power_usd_per_kwh", power_usd_per_kwh)
 
 
-def colo_usd_per_month(peak_it_w: float, pue: float, colo_usd_per_kw_month: float) -> float:
-    """USD per month for space that is let by the committed kW, used or not."""
-    return site_kw(peak_it_w, pue) * at_least_0("colo_usd_per_kw_month", colo_usd_per_kw_month)
+def colo_usd_per_month(peak_it_w: float, colo_usd_per_kw_month: float) -> float:
+    """USD per month for space that is let by the kW of machines, used or not; their power is on the meter."""
+    it_kw = at_least_0("it_w", peak_it_w) / KILO
+    return it_kw * at_least_0("colo_usd_per_kw_month", colo_usd_per_kw_month)
 
 
 def over_cap_kw(committed_kw: float, power_cap_kw: float | None) -> float | None:

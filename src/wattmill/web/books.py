@@ -7,7 +7,6 @@ returns, the change is in force.
 import socket
 import threading
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -250,17 +249,15 @@ class Books(Billing):
         state = self._loader.accounts.state()
         return not state.open_holds and not state.unconfirmed
 
-    def add_readings(self, readings: Sequence[Reading]) -> None:
-        """Keep what engines had counted."""
-        with self._lock, self.store.transaction() as connection:
-            for reading in readings:
-                add_reading(connection, reading)
-
     def read_engines(self) -> list[Reading]:
         """Read the counters of the engines that are at rest; returns what was kept."""
-        from wattmill.web.engine_meter import read_engines
+        from wattmill.web.engine_meter import read_engines  # here: most commands need no gateway
 
-        return read_engines(self)
+        found = read_engines(self.pools, self.is_at_rest)
+        with self._lock, self.store.transaction() as connection:
+            for reading in found:
+                add_reading(connection, reading)
+        return found
 
     def backup(self, path: str) -> dict[str, Any]:
         """A consistent copy of the database, with everything durable in it."""

@@ -1,8 +1,8 @@
-"""Reads the engines' own counters at moments when nothing is in flight, for the books to be held against."""
+"""Reads the engines' own counters at moments when nothing is in flight; the books are held against them."""
 
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.error import URLError
 
 from wattmill.core.roster import Pool
@@ -10,30 +10,27 @@ from wattmill.gateway.counters import token_counters
 from wattmill.gateway.health import QUEUES, gauge
 from wattmill.ledger.engines import Reading
 from wattmill.ledger.reconcile import Tokens
-from wattmill.web.books import Books
 
 TIMEOUT_S = 2.0
 MOST_BYTES = 2**22
 
 
-def read_engines(books: Books) -> list[Reading]:
-    """Keep a reading of every engine that has counters and is at rest just now; returns those that were kept.
+def read_engines(pools: Sequence[Pool], is_at_rest: Callable[[], bool]) -> list[Reading]:
+    """A reading of every engine that has counters and has nothing to do just now.
 
-    The counters are read before and after the gateways were found without a request: only what did not move is kept.
+    The counters are read before and after the gateways were found without a request: only what did not move counts.
     """
-    pools = [pool for pool in books.pools if pool.engine in QUEUES]
-    before = _counters(pools)
+    counting = [pool for pool in pools if pool.engine in QUEUES]
+    before = _counters(counting)
     at_us = round(time.time() * 1e6)
-    if not books.is_at_rest():
+    if not is_at_rest():
         return []
-    after = _counters(pools)
-    kept = [
+    after = _counters(counting)
+    return [
         Reading(pool, at_us, counted)
         for pool, counted in after.items()
         if before.get(pool) == counted
     ]
-    books.add_readings(kept)
-    return kept
 
 
 def _counters(pools: Sequence[Pool]) -> dict[str, Tokens]:

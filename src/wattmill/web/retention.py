@@ -1,19 +1,14 @@
-"""Retirement of request details for a command: through the running factory, a portion at a time, or only looked at."""
+"""What details of requests a person wants to let go, with what the books know for it."""
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
-
-import msgspec
 
 from wattmill.ledger.registry import Registry
-from wattmill.ledger.retention.retiring import Retired, Wish, require_before, survey, together
+from wattmill.ledger.retention.retiring import Wish, require_before
 from wattmill.ledger.store import Store
-from wattmill.web.control import call
 
 
 def wish(store: Store, registry: Registry, before: str | None, after_block: int) -> Wish:
-    """What a person asked for, with what the books know for it."""
+    """For the rows of before a month, from a block on; ``None`` for all that the site need not keep."""
     now_s, site = time.time(), registry.factory().site
     return Wish(
         before=require_before(before, site.keep_details_days, now_s, site.timezone),
@@ -22,31 +17,3 @@ def wish(store: Store, registry: Registry, before: str | None, after_block: int)
         keys=store.accounts_state().keys,
         after_block=after_block,
     )
-
-
-def retired(data: Path, before: str | None, by: str) -> Retired:
-    """Let the details of before a month go; default: what the site need not keep any more."""
-    return together(list(_portions(data, before, by)))
-
-
-def _portions(data: Path, before: str | None, by: str) -> Iterator[Retired]:
-    after_block: int | None = 0
-    while after_block is not None:
-        found = call(data, "retire_details", before=before, by=by, after_block=after_block)
-        part = msgspec.convert(found, Retired)
-        yield part
-        before, after_block = part.before, part.next_block
-
-
-def would_retire(data: Path, before: str | None) -> Retired:
-    """What would go. Nothing is changed."""
-    from wattmill.web.reports import reading
-
-    with reading(data) as (store, registry):
-        wanted = wish(store, registry, before, 0)
-        with store.reading() as connection:
-            parts = [survey(connection, wanted)]
-            while (after_block := parts[-1].next_block) is not None:
-                wanted = msgspec.structs.replace(wanted, after_block=after_block)
-                parts.append(survey(connection, wanted))
-    return together(parts)

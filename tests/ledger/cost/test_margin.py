@@ -71,7 +71,7 @@ def test_a_month_by_hand(cost_books: CostBooks) -> None:
     draws = (720 * Decimal("0.4") + 126) * KWH
     assert usd(found.overhead.energy_pusd) == draws * Decimal("0.3")
     peak_kw = Decimal(4 * (350 + 150)) / 1000
-    assert usd(found.overhead.space_pusd) == pytest.approx(peak_kw * Decimal("1.3") * 120)
+    assert usd(found.overhead.space_pusd) == pytest.approx(peak_kw * 120)
     assert found.pools[0].busy_frac == pytest.approx(126 / 720)
     assert found.notes == ()
 
@@ -255,7 +255,7 @@ def test_a_pool_bought_within_the_month_costs_from_then_on(new_cost_books: NewCo
     assert_whole(found)
     assert found.pools[0].service_s == 10 * 24 * 3600
     assert usd(found.idle.energy_pusd) == 240 * Decimal("0.4") * KWH
-    assert usd(found.overhead.space_pusd) == pytest.approx(Decimal(2 * 120) * Decimal("1.3") / 3)
+    assert usd(found.overhead.space_pusd) == pytest.approx(Decimal(2 * 120) / 3)
     wear = Decimal(64_800) * 10 / 1096
     assert usd(found.idle.amortisation_pusd) == pytest.approx(wear, abs=Decimal("1e-9"))
     assert [day.cost == Cost() for day in found.days[18:22]] == [True, True, False, False]

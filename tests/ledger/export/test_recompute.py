@@ -123,12 +123,19 @@ def test_memory_does_not_grow_with_the_rows(world: World, monkeypatch: pytest.Mo
     def exported_lines() -> int:
         return sum(1 for _ in usage_lines(world.store, "acme", NOVEMBER, prices))
 
-    exported_lines()  # statements are compiled once, and what is kept of them is not the rows'
-    tracemalloc.start()
-    count = exported_lines()
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert count == 1_441 and peak < 500_000
+    def peak_bytes() -> int:
+        tracemalloc.start()
+        exported_lines()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    assert (
+        exported_lines() == 1_441
+    )  # statements are compiled once: what is kept of them is not the rows'
+    assert (
+        min(peak_bytes() for _ in range(3)) < 500_000
+    )  # others of this process may allocate as well
 
 
 # --- what agrees ----------------------------------------------------------------------------------

@@ -235,7 +235,7 @@ def test_dark_machines_cost_more_each_month() -> None:
     assert all(a.total_usd < b.total_usd for a, b in pairwise(dark))
     for d in dark:
         assert d.total_usd == pytest.approx(d.interest_usd + d.lost_value_usd + d.space_usd)
-    assert dark[0].space_usd == pytest.approx(160 * 1.25 * certain().slot_kw)
+    assert dark[0].space_usd == pytest.approx(160 * certain().slot_kw)
 
 
 # --- what moves it --------------------------------------------------------------------------------

@@ -59,8 +59,8 @@ def test_a_quote_is_the_sum_of_its_lines() -> None:
         kwh = report.envelope.mean_kw * 730
         assert energy.usd_per_month == pytest.approx(kwh * report.usd_per_kwh)
     let = changed("colo_usd_per_kw_month = 0", "colo_usd_per_kw_month = 150").colo.quote
-    assert (let.billed_kw, let.lines[0].usd_per_month) == (1020, 150 * 1020)
-    assert hall().colo.quote.billed_kw == 816, "the catalog's price is of kW of machines"
+    assert (let.billed_kw, let.lines[0].usd_per_month) == (816, 150 * 816), "kW of machines"
+    assert hall().colo.quote.billed_kw == 816
 
 
 # --- power ----------------------------------------------------------------------------------------

@@ -204,8 +204,8 @@ def test_building_and_other_purchases_are_assets() -> None:
     box, racks, building = inputs(more + PLAN).project.assets
     assert racks.paid_usd == 1000.0
     assert racks.resale_frac_per_year == pytest.approx(0.5)
-    assert box.committed_kw_per_unit is not None
-    it_mw = box.units * box.committed_kw_per_unit / 1.25 / 1e3
+    assert box.peak_kw_per_unit is not None
+    it_mw = box.units * box.peak_kw_per_unit / 1e3
     assert building.paid_usd == pytest.approx(10e6 * it_mw)
 
 

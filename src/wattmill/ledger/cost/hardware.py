@@ -94,11 +94,11 @@ def pue_loss_pusd(site: Site, energy_pusd: int) -> int:
 
 
 def space_pusd(site: Site, peak_w: float, elapsed_us: int, month_us: int) -> int:
-    """Space let by the kW that must be provided (peak × PUE), for the elapsed part of a month.
+    """Space let by the kW of machines that must be provided for, for the elapsed part of a month.
 
     Rounded down, so that the differences of a growing ``elapsed_us`` add up to the whole.
     """
-    kilowatts = exact(peak_w) * exact(site.pue) / 1000
+    kilowatts = exact(peak_w) / 1000
     monthly_pusd = kilowatts * exact(site.colo_usd_per_kw_month) * PUSD_PER_USD
     return int(monthly_pusd * elapsed_us / month_us)
 

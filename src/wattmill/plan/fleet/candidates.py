@@ -29,7 +29,7 @@ RACK_UNITS = 42
 
 class Room(msgspec.Struct, frozen=True):
     """A rack of the site: kW of machines that it carries, and its height. usd_per_kw_month: what
-    committed power costs beside the energy."""
+    the space of a kW of machines costs."""
 
     rack_kw: float = 40.0
     rack_units: int = RACK_UNITS
@@ -127,7 +127,7 @@ def _machine_type(
         mtok_per_month=piece.tok_per_s * terms.load_frac * SECONDS_PER_MONTH / TOKENS_PER_MTOK,
         fixed_usd_per_month=capital / terms.life_months
         + _energy_usd_per_hour(piece.idle_w, question) * HOURS_PER_MONTH
-        + kw * room.usd_per_kw_month,
+        + piece.power_w / KILO * room.usd_per_kw_month,
         variable_usd_per_mtok=_energy_usd_per_hour(piece.power_w - piece.idle_w, question)
         / (piece.tok_per_s * SECONDS_PER_HOUR / TOKENS_PER_MTOK),
         uses={candidate.accelerator.name: piece.cards} if held is not None else {},

@@ -164,7 +164,7 @@ def asset(
         ),
         busy_kw_per_unit=found.busy_kw / found.cards,
         idle_kw_per_unit=found.idle_kw / found.cards,
-        committed_kw_per_unit=found.peak_kw * factory.site.pue / found.cards,
+        peak_kw_per_unit=found.peak_kw / found.cards,
         sales=selling.sales,
         load=selling.load,
         contract=selling.contract,

@@ -37,7 +37,7 @@ def building(factory: Factory, assets: list[Asset], sources: Sources) -> list[As
     if site.facility_usd_per_mw is None:
         return []
     per_mw = sources.told("site.facility_usd_per_mw", site.facility_usd_per_mw, "USD/MW")
-    it_kw = sum(each.units * (each.committed_kw_per_unit or 0.0) for each in assets) / site.pue
+    it_kw = sum(each.units * (each.peak_kw_per_unit or 0.0) for each in assets)
     usd = sources.add("facility.usd", per_mw * it_kw / KILO, "USD", "computed by MW of machines")
     life = sources.told("site.facility_life_months", site.facility_life_months, "months")
     return [
@@ -74,7 +74,7 @@ def bought_out(assets: list[Asset], leases: tuple[Lease, ...], months: int) -> l
             bought_month=machines.bought_month + lease.months, starts_month=None,
             life_months=max(1, machines.life_months - lease.months),
             resale_curve=_later(machines.resale_curve, lease.months),
-            busy_kw_per_unit=0.0, idle_kw_per_unit=0.0, committed_kw_per_unit=None,
+            busy_kw_per_unit=0.0, idle_kw_per_unit=0.0, peak_kw_per_unit=None,
             sales=(), contract=None,
         )
         for lease in leases

@@ -120,14 +120,14 @@ def _machine_usd(part: Rack, mtok: Array, terms: Terms, prices: Prices | None) -
         return {"rent": here * price_of(part.rent, terms.months, prices, part.rent_binds)}
     kw = here * found.idle_kw + (found.busy_kw - found.idle_kw) * mtok / found.full_output_mtok
     rises = growth_factors(terms.months, terms.inflation_frac_per_year)
-    at_meter = found.peak_kw * terms.power.pue * here
+    peak_kw = found.peak_kw * here
     power = kw * terms.power.pue * HOURS_PER_MONTH * per_kwh(terms.power, terms.months, prices)
     t = np.arange(terms.months + 1)
     leased = ((t > part.first) & (t <= part.first + part.lease_months)).astype(float)
     paid = part.purchase.usd if part.purchase is not None else 0.0
     return {
-        "power": power + terms.power.demand_usd_per_kw_month * at_meter * rises,
-        "space": terms.colo_usd_per_kw_month * at_meter * rises,
+        "power": power + terms.power.demand_usd_per_kw_month * terms.power.pue * peak_kw * rises,
+        "space": terms.colo_usd_per_kw_month * peak_kw * rises,
         "upkeep": part.upkeep_frac_per_year / 12 * paid * here * rises,
         "lease": part.lease_usd_per_month * leased,
     }

@@ -42,8 +42,8 @@ class Month:
         """Idle electricity and space of a month."""
         terms = self.work.terms
         idle = made.idle_kw * terms.power.pue * HOURS_PER_MONTH * self.usd_per_kwh
-        per_kw = terms.colo_usd_per_kw_month + terms.power.demand_usd_per_kw_month
-        return float(idle + per_kw * made.peak_kw * terms.power.pue * self.rises)
+        per_kw = terms.colo_usd_per_kw_month + terms.power.demand_usd_per_kw_month * terms.power.pue
+        return float(idle + per_kw * made.peak_kw * self.rises)
 
 
 def months_of(work: Work) -> list[Month]:

@@ -230,7 +230,6 @@ def _answer(
 
 
 def _space(factory: Factory, sources: Sources) -> float:
-    """USD a month for a kW of machines: what colo charges for committed kW, cooling in it."""
-    site = factory.site
-    usd = sources.told("site.colo_usd_per_kw_month", site.colo_usd_per_kw_month, "USD/kW/month")
-    return usd * sources.told("site.pue", site.pue, "ratio")
+    """USD a month for a kW of machines, as colocation is let."""
+    usd = factory.site.colo_usd_per_kw_month
+    return sources.told("site.colo_usd_per_kw_month", usd, "USD/kW/month")

@@ -152,11 +152,9 @@ def _as_all(envelope: Envelope, each: Stand) -> colocation.Deployment:
 def _price(
     factory: Factory, envelope: Envelope, usd_per_kwh: float, sources: Sources
 ) -> tuple[colocation.ColoPrice, colocation.ColoUse]:
-    """The file's price is for kW at the meter, as in the other studies, the catalog's for kW of
-    machines, as it is let; energy comes on top of both."""
-    site, committed = factory.site, envelope.machines_kw
+    """By kW of machines, as it is let; energy comes on top."""
+    site = factory.site
     if site.colo_usd_per_kw_month:
-        committed = envelope.committed_kw
         per_kw = sources.told(
             "site.colo_usd_per_kw_month", site.colo_usd_per_kw_month, "USD/kW/month"
         )
@@ -175,4 +173,4 @@ def _price(
         cross_connect_usd_per_month=cross.middle, remote_hands_usd_per_hour=hands.middle,
     )  # fmt: skip
     mean = envelope.mean_machines_kw
-    return price, colocation.ColoUse(committed, mean, connects, hours)
+    return price, colocation.ColoUse(envelope.machines_kw, mean, connects, hours)

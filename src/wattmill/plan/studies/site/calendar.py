@@ -160,7 +160,7 @@ def dark_fleet(
         for each in owned
         if each.paid_usd is None
     ]
-    space = factory.site.colo_usd_per_kw_month * envelope.committed_kw
+    space = factory.site.colo_usd_per_kw_month * envelope.machines_kw
     standing = factory.finance.staff_usd_per_month + factory.finance.other_usd_per_month + space
     standing += sum(lease.usd_per_month for lease in factory.leases)
     return DarkFleet(

@@ -135,7 +135,7 @@ def _given(each: Candidate, factory: Factory, question: SizeQuestion, room: Room
         capital_usd=each.usd,
         racks=each.kw / room.rack_kw,
         mtok_per_month=_mtok(each.tok_per_s, question),
-        fixed_usd_per_month=each.usd / each.life_months + kw * room.usd_per_kw_month,
+        fixed_usd_per_month=each.usd / each.life_months + each.kw * room.usd_per_kw_month,
         variable_usd_per_mtok=kw * terms.usd_per_kwh * MEGA / each.tok_per_s / SECONDS_PER_HOUR,
         uses={each.name: float(hardware(each.hardware).count)},
     )

@@ -36,7 +36,7 @@ def _margin_usd(inputs: StudyInputs) -> float:
     revenue = sum(map(_revenue_usd, project.assets))
     paid = sum(asset.paid_usd for asset in project.assets)
     costs = sum(_cost_usd(cost, revenue, paid) for cost in project.costs)
-    space = sum((a.committed_kw_per_unit or 0.0) * a.units for a in project.assets)
+    space = sum((a.peak_kw_per_unit or 0.0) * a.units for a in project.assets)
     return revenue - costs - (space * project.colo.usd if project.colo else 0.0)
 
 
