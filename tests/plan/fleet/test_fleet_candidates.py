@@ -85,7 +85,9 @@ def test_cooling_and_prices_go_where_they_belong() -> None:
     assert hot.variable_usd_per_mtok == pytest.approx(1.5 * usual.variable_usd_per_mtok)
     assert (hot.racks, hot.capital_usd) == (usual.racks, usual.capital_usd)
     let = machine_types(question("L40S", pue=1.2), TODAY, Room(usd_per_kw_month=200))[0]
-    assert let.fixed_usd_per_month == pytest.approx(usual.fixed_usd_per_month + 200 * usual.kw / 1.2)
+    assert let.fixed_usd_per_month == pytest.approx(
+        usual.fixed_usd_per_month + 200 * usual.kw / 1.2
+    )
 
 
 def test_counted_cards_are_a_stock_of_all_layouts() -> None:
