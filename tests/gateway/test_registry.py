@@ -93,16 +93,28 @@ def test_the_file_makes_tenants(desk: Desk) -> None:
 
 
 def test_a_budget_set_by_a_command_outlives_a_reading_of_the_same_file(desk: Desk) -> None:
-    desk.registry.set_tenant("acme", budget_uusd=7)
+    desk.registry.set_tenant("acme", 0.0, budget_uusd=7)
     desk.read(TOML)
     desk.read(DEARER)
     assert desk.tenant().budget_uusd == 7
 
 
 def test_an_edit_of_that_tenant_in_the_file_takes_over_again(desk: Desk) -> None:
-    desk.registry.set_tenant("acme", budget_uusd=7)
+    desk.registry.set_tenant("acme", 0.0, budget_uusd=7)
     desk.read(TOML.replace("budget_usd_per_month = 50", "budget_usd_per_month = 60"))
     assert desk.tenant().budget_uusd == 60_000_000
+
+
+def test_another_plan_is_recorded_with_its_time(desk: Desk) -> None:
+    desk.registry.set_tenant("acme", 7.0, plan="friends")
+    desk.registry.set_tenant("acme", 8.0, plan="friends", budget_uusd=7)
+    edited = TOML.replace("budget_usd_per_month = 50", "budget_usd_per_month = 60")
+    read_s = desk.read(edited)
+    desk.read(edited)
+    there, back = desk.registry.plan_changes("acme")
+    assert (there.was, there.plan, there.from_us) == ("standard", "friends", 7_000_000)
+    assert (back.was, back.plan, back.from_us) == ("friends", "standard", round(read_s * 1e6))
+    assert desk.registry.plan_changes("globex") == ()
 
 
 def test_a_tenant_taken_out_of_the_file_is_no_longer_served(desk: Desk) -> None:
@@ -122,14 +134,14 @@ def test_a_tenant_made_by_a_command_is_not_the_file_s_to_retire(desk: Desk) -> N
 
 
 def test_a_tenant_stopped_by_a_command_stays_stopped(desk: Desk) -> None:
-    desk.registry.set_tenant("acme", active=False)
+    desk.registry.set_tenant("acme", 0.0, active=False)
     desk.read(DEARER)
     assert not desk.tenant().active
 
 
 def test_what_does_not_exist_is_refused_with_what_does(desk: Desk) -> None:
     with pytest.raises(UsageError) as refused:
-        desk.registry.set_tenant("acne", budget_uusd=1)
+        desk.registry.set_tenant("acne", 0.0, budget_uusd=1)
     assert "acme, globex" in refused.value.hint
     with pytest.raises(UsageError) as refused:
         desk.registry.create_tenant("new", "gold")
@@ -220,5 +232,5 @@ def test_the_last_file_that_was_read_is_kept(desk: Desk) -> None:
 
 def test_a_tenant_has_only_the_columns_it_has(desk: Desk) -> None:
     with pytest.raises(UsageError) as refused:
-        desk.registry.set_tenant("acme", colour="red")
+        desk.registry.set_tenant("acme", 0.0, colour="red")
     assert "budget_uusd" in refused.value.hint

@@ -38,7 +38,7 @@ CHANGES: dict[str, Change] = {
     "tenant parent": lambda books, text: books.registry.create_tenant(
         "x", "msp-standard", parent=text
     ),
-    "tenant plan": lambda books, text: books.registry.set_tenant("acme", plan=text),
+    "tenant plan": lambda books, text: books.registry.set_tenant("acme", 0.0, plan=text),
     "key label": lambda books, text: books.registry.create_key("acme", 0.0, label=text),
     "key": lambda books, text: books.registry.revoke_key(text, 0.0),
     "tenant address": _identify,
@@ -91,10 +91,10 @@ def test_a_name_of_a_mapping_is_text_too() -> None:
 )
 def test_a_limit_ends_where_the_books_do(books: Books, name: str, most: int) -> None:
     require_limits({name: most})
-    books.registry.set_tenant("acme", **{name: most})
+    books.registry.set_tenant("acme", 0.0, **{name: most})
     for beyond in (most + 1, 10**30):
         with pytest.raises(UsageError, match="is more than") as it:
-            books.registry.set_tenant("acme", **{name: beyond})
+            books.registry.set_tenant("acme", 0.0, **{name: beyond})
         assert it.value.place == name
     with pytest.raises(UsageError, match="negative"):
         require_limits({name: -1})

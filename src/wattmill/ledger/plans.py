@@ -1,4 +1,7 @@
-"""Versions of rate plans and their request prices, as the books keep them: entered once, never changed."""
+"""Versions of rate plans and their request prices, as the books keep them: entered once, never changed.
+
+And who went from which plan to which, and when.
+"""
 
 from datetime import UTC, date, datetime
 from typing import Any
@@ -10,7 +13,8 @@ from sqlalchemy import Connection, insert, select
 from wattmill.catalog.factory import RatePlan
 from wattmill.core.records import METERS, Band, Price
 from wattmill.core.terms import Terms, decode_terms, encode_terms
-from wattmill.ledger import schema
+from wattmill.ledger import chain, schema
+from wattmill.ledger.records import PlanChanged, decode_record
 from wattmill.tariff.period import PlanVersion
 from wattmill.tariff.prices import request_prices
 
@@ -54,6 +58,23 @@ def plan_versions(connection: Connection, plan: str | None = None) -> list[PlanV
     if plan is not None:
         statement = statement.where(table.c.plan == plan)
     return [_plan_version(row) for row in connection.execute(statement)]
+
+
+def change_plan(connection: Connection, tenant: str, was: str, plan: str, now_us: int) -> None:
+    """Record that a tenant is on another plan from now on; nothing where it is the same one."""
+    if plan != was:
+        change = PlanChanged(tenant=tenant, was=was, plan=plan, from_us=now_us)
+        chain.append_record(connection, change, now_us)
+
+
+def plan_changes(connection: Connection, tenant: str) -> tuple[PlanChanged, ...]:
+    """A tenant's changes of plan in the order of time."""
+    table = schema.record
+    kind = PlanChanged.__struct_config__.tag
+    bodies = select(table.c.body).where(table.c.kind == kind).order_by(table.c.block)
+    records = [decode_record(body) for body in connection.execute(bodies).scalars()]
+    found = [one for one in records if isinstance(one, PlanChanged) and one.tenant == tenant]
+    return tuple(sorted(found, key=lambda change: change.from_us))
 
 
 def prices(connection: Connection) -> list[Price]:

@@ -13,12 +13,13 @@ from msgspec import Struct
 CreditSource = Literal["bought", "promotional"]
 
 
-class RatePlanRecorded(Struct, frozen=True, kw_only=True, tag="rate_plan"):
-    """A version of a rate plan. ``terms`` is its JSON; it applies from ``valid_from_us`` on."""
+class PlanChanged(Struct, frozen=True, kw_only=True, tag="plan_changed"):
+    """A tenant went from the rate plan that it ``was`` on to another; fees are by the time on each."""
 
+    tenant: str
+    was: str
     plan: str
-    terms: str
-    valid_from_us: int
+    from_us: int
 
 
 class Correction(Struct, frozen=True, kw_only=True, tag="correction"):
@@ -160,7 +161,7 @@ class DetailsRetired(Struct, frozen=True, kw_only=True, tag="details_retired"):
 
 
 Record = (
-    RatePlanRecorded
+    PlanChanged
     | Correction
     | CreditGranted
     | CreditExpired

@@ -21,6 +21,7 @@ from wattmill.core.records import Price
 from wattmill.core.roster import Grant, Key, Model, Pool, Roster, Tenant
 from wattmill.ledger import plans, schema
 from wattmill.ledger.admission import require_limits, require_text
+from wattmill.ledger.records import PlanChanged
 from wattmill.ledger.store import Store
 from wattmill.tariff.period import PlanVersion
 
@@ -90,7 +91,7 @@ class Registry:
             for plan in factory.rate_plans:
                 plans.enter_plan(connection, plan, factory.site.timezone, now_us)
             for spec in factory.tenants:
-                _enter_tenant(connection, spec, factory.site.timezone)
+                _enter_tenant(connection, spec, factory.site.timezone, now_us)
             _retire_tenants(connection, {spec.name for spec in factory.tenants})
 
     def factory(self) -> Factory:
@@ -160,11 +161,14 @@ class Registry:
             )
             return _require_tenant(connection, name)
 
-    def set_tenant(self, name: str, **values: Any) -> TenantRow:
-        """Change one of ``_SETTABLE``: plan, limits, whether it is prepaid, whether it is served."""
+    def set_tenant(self, name: str, now_s: float, **values: Any) -> TenantRow:
+        """Change one of ``_SETTABLE``: plan, limits, whether it is prepaid, whether it is served.
+
+        Another plan holds from ``now_s`` on.
+        """
         require_text("tenant", {"name": name, **values})
         with self._store.transaction() as connection:
-            _require_tenant(connection, name)
+            known = _require_tenant(connection, name)
             if unknown := values.keys() - _SETTABLE:
                 raise UsageError(
                     f"a tenant has no {min(unknown)!r}", hint=", ".join(sorted(_SETTABLE))
@@ -172,6 +176,8 @@ class Registry:
             require_limits(values)
             if "plan" in values:
                 _require_plan(connection, values["plan"])
+                now_us = round(now_s * 1e6)
+                plans.change_plan(connection, name, known.plan, values["plan"], now_us)
             connection.execute(
                 update(schema.tenant).where(schema.tenant.c.name == name).values(**values)
             )
@@ -271,6 +277,11 @@ class Registry:
         with self._store.reading() as connection:
             return plans.prices(connection)
 
+    def plan_changes(self, tenant: str) -> tuple[PlanChanged, ...]:
+        """When a tenant went from one plan to another."""
+        with self._store.reading() as connection:
+            return plans.plan_changes(connection, tenant)
+
     def plan_versions(self) -> list[PlanVersion]:
         """The terms of every version of every rate plan."""
         with self._store.reading() as connection:
@@ -306,7 +317,9 @@ def _latest_factory_text(connection: Connection) -> str | None:
     ).scalar()
 
 
-def _enter_tenant(connection: Connection, spec: catalog_factory.Tenant, site_timezone: str) -> None:
+def _enter_tenant(
+    connection: Connection, spec: catalog_factory.Tenant, site_timezone: str, now_us: int
+) -> None:
     """Take over a tenant whose table in the file is new or was edited."""
     in_file = json.dumps(msgspec.to_builtins(spec), sort_keys=True)
     identity = {
@@ -326,12 +339,15 @@ def _enter_tenant(connection: Connection, spec: catalog_factory.Tenant, site_tim
         "prepaid": spec.prepaid,
     }
     known = connection.execute(
-        select(schema.tenant.c.from_file).where(schema.tenant.c.name == spec.name)
+        select(schema.tenant.c.from_file, schema.tenant.c.plan).where(
+            schema.tenant.c.name == spec.name
+        )
     ).first()
     if known is None:
         connection.execute(insert(schema.tenant).values(name=spec.name, **values))
         connection.execute(insert(schema.tenant_identity).values(tenant=spec.name, **identity))
     elif known.from_file != in_file:
+        plans.change_plan(connection, spec.name, known.plan, spec.rate_plan, now_us)
         where = schema.tenant.c.name == spec.name
         connection.execute(update(schema.tenant).where(where).values(**values))
         is_theirs = schema.tenant_identity.c.tenant == spec.name

@@ -131,7 +131,7 @@ class Books(Billing):
 
     def set_tenant(self, name: str, **values: Any) -> TenantRow:
         with self._lock:
-            row = self.registry.set_tenant(name, **values)
+            row = self.registry.set_tenant(name, time.time(), **values)
         self.publish()
         return row
 

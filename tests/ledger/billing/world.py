@@ -13,6 +13,7 @@ import msgspec
 from wattmill.catalog.factory import Seller, Tax, Tenant
 from wattmill.core.records import METERS, Price, Usage
 from wattmill.core.terms import Card, Flat, Graduated, Rate, Terms, Tier, flat_card
+from wattmill.ledger import plans
 from wattmill.ledger.accounts import AccountsState, Finished
 from wattmill.ledger.billing import archive, buying, credit, issuing, payments
 from wattmill.ledger.billing.credit import Credit
@@ -22,6 +23,7 @@ from wattmill.ledger.billing.issuing import Issue
 from wattmill.ledger.billing.open_items import Account, account
 from wattmill.ledger.billing.parties import parties_of
 from wattmill.ledger.entries import Hop, Settle, Void
+from wattmill.ledger.records import PlanChanged
 from wattmill.ledger.store import Store
 from wattmill.tariff.period import PlanVersion
 from wattmill.tariff.prices import request_prices
@@ -97,6 +99,17 @@ class World:
 
     def tenants(self) -> list[Any]:
         return list(self._tenants.values())
+
+    def change_plan(self, plan: str, at: str, tenant: str = "acme") -> None:
+        """The tenant is on another plan from an instant on."""
+        row = self._tenants[tenant]
+        with self.store.transaction() as connection:
+            plans.change_plan(connection, tenant, row.plan, plan, round(instant(at) * 1e6))
+        row.plan = plan
+
+    def plan_changes(self, tenant: str) -> tuple[PlanChanged, ...]:
+        with self.store.reading() as connection:
+            return plans.plan_changes(connection, tenant)
 
     def plan_versions(self) -> list[PlanVersion]:
         return self._versions

@@ -208,7 +208,7 @@ def test_a_factory_file_is_taken_over_and_numbers_go_on_after_it(store: Store) -
     assert registry.factory().tenants[0].address[0] == "Zahnärzte Ñandú 株式会社"
     key = registry.create_key("acme", NOON_S, label="Büro ☕")
     assert [(row.id, row.label) for row in registry.keys("acme")] == [(key.id, "Büro ☕")]
-    assert registry.set_tenant("acme", budget_uusd=MAX).budget_uusd == MAX
+    assert registry.set_tenant("acme", 0.0, budget_uusd=MAX).budget_uusd == MAX
     with pytest.raises(UsageError, match="exists"):
         registry.create_tenant("acme", "standard")
 
@@ -340,6 +340,6 @@ def test_text_that_one_database_would_not_keep_is_refused_by_all(store: Store, t
 def test_the_largest_limits_come_back_as_they_went_in(store: Store) -> None:
     registry = Registry(store)
     registry.load_factory(parse_factory(FACTORY, "factory.toml"), FACTORY, 0.0)
-    row = registry.set_tenant("acme", budget_uusd=10**18, requests_per_minute=2**31 - 1)
+    row = registry.set_tenant("acme", 0.0, budget_uusd=10**18, requests_per_minute=2**31 - 1)
     assert (row.budget_uusd, row.requests_per_minute) == (10**18, 2**31 - 1)
     assert registry.roster((), (), 1).tenants[0].budget_pusd == 10**24

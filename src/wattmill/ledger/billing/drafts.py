@@ -76,6 +76,7 @@ def terms_of(registry: Registry, parties: Parties) -> Terms:
         versions=tuple(registry.plan_versions()),
         prices={price.version: price for price in registry.prices()},
         plan=parties.plan,
+        changes=registry.plan_changes(parties.tenant),
         timezone=parties.timezone,
         currency=parties.currency,
         rounding=parties.rounding,

@@ -18,6 +18,7 @@ from wattmill.ledger.billing import wording
 from wattmill.ledger.billing.consumption import Consumption, Prices
 from wattmill.ledger.billing.documents import Line
 from wattmill.ledger.periods import Month, month_named
+from wattmill.ledger.records import PlanChanged
 from wattmill.ledger.usage import UsageGroup
 from wattmill.tariff.charges import CLOSING, Charge, Rating
 from wattmill.tariff.period import (
@@ -35,11 +36,15 @@ ALWAYS_US = -(2**63)
 
 
 class Terms(Struct, frozen=True):
-    """What the months of a tenant are rated by: versions of plans and prices, and the plan it is on."""
+    """What the months of a tenant are rated by: versions of plans and prices, and the plan it is on.
+
+    ``changes``: when it went to another plan, in the order of time.
+    """
 
     versions: tuple[PlanVersion, ...]
     prices: Prices
     plan: str
+    changes: tuple[PlanChanged, ...]
     timezone: str
     currency: str
     rounding: str
@@ -59,10 +64,11 @@ def rate_month(
 
     ``LedgerError`` when what it rates is not what was used.
     """
-    plans = _plans(terms, used.charged)
-    names = {name for name, _ in plans}
-    versions = [version for version in terms.versions if version.plan in names]
     period = _period(month)
+    held = _held(terms, used.charged)
+    plans = _plans(terms, held, period)
+    names = {name for _, name in held} | {name for name, _ in plans}
+    versions = [version for version in terms.versions if version.plan in names]
     try:
         counted = quantities(used.charged, terms.prices)
         rating = rate_period(spans(versions, period, plans), counted, period, drawn_usd=drawn_usd)
@@ -163,8 +169,8 @@ def _period(month: Month) -> BillingPeriod:
     return BillingPeriod(month.name, round(month.start_s * 1e6), round(month.end_s * 1e6))
 
 
-def _plans(terms: Terms, charged: Iterable[UsageGroup]) -> list[tuple[str, int]]:
-    """The plans that the usage was held under, each from its first request on; else the tenant's."""
+def _held(terms: Terms, charged: Iterable[UsageGroup]) -> list[tuple[int, str]]:
+    """The plans that something was held under, each with its first request, in the order of time."""
     tokens: dict[str, int] = {}
     first_us: dict[str, int] = {}
     for group in charged:
@@ -173,11 +179,22 @@ def _plans(terms: Terms, charged: Iterable[UsageGroup]) -> list[tuple[str, int]]
         plan = terms.prices[group.price].plan
         tokens[plan] = tokens.get(plan, 0) + group.tokens
         first_us[plan] = min(first_us.get(plan, group.first_held_us), group.first_held_us)
-    used = sorted((at_us, plan) for plan, at_us in first_us.items() if tokens[plan])
-    if not used:
-        return [(terms.plan, ALWAYS_US)]
-    (_, first), *others = used
-    return [(first, ALWAYS_US), *((plan, at_us) for at_us, plan in others)]
+    return sorted((at_us, plan) for plan, at_us in first_us.items() if tokens[plan])
+
+
+def _plans(
+    terms: Terms, held: Sequence[tuple[int, str]], period: BillingPeriod
+) -> list[tuple[str, int]]:
+    """The plans that a tenant was on, each from an instant on.
+
+    Changes are recorded. Those of books that are older than such records are seen in the requests alone.
+    """
+    recorded = [(one.plan, one.from_us) for one in terms.changes if one.from_us < period.end_us]
+    until_us = recorded[0][1] if recorded else period.end_us
+    seen = [(plan, at_us) for at_us, plan in held if at_us < until_us]
+    first = terms.changes[0].was if terms.changes else terms.plan
+    first, later = (seen[0][0], seen[1:]) if seen else (first, [])
+    return [(first, ALWAYS_US), *later, *recorded]
 
 
 def _require_all_tokens(rating: Rating, used: Consumption) -> None:
