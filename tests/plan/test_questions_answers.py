@@ -37,6 +37,10 @@ KNOWN: list[tuple[str, float]] = [
     ("prefill_flop params=70B isl=1000", 140),
     ("attention_flop isl=1000 layers=80 heads=64 head_dim=128", 1.31072),
     ("mfu throughput=1000 params=70B flops=1000", 14.0),
+    ("throughput_gain model=llama-3.1-8b hardware=H100 part=link", 1.0),
+    ("prepayment_saves lent=100000 rate=0.12 term=36month age=12month prepaid=20000", 4588.87174),
+    ("prepayment_saves lent=100000 rate=0.12 term=36month age=12month prepaid=20000 keeps=term",
+     2595.26667),
     # cost and power
     ("usd_per_mtok hourly=2.5 throughput=1000", 0.69444),
     ("decode_floor_usd_per_mtok hourly=2.5 weights=140 bandwidth=3350 batch=64", 0.45346),

@@ -75,11 +75,6 @@ class Deployment(msgspec.Struct, frozen=True):
         return self.tp * self.pp * self.dp
 
     @property
-    def is_quantised(self) -> bool:
-        """Whether weights take less than 16 bits."""
-        return WEIGHT_BITS[self.precision] < 16
-
-    @property
     def is_experts_only(self) -> bool:
         """Whether the format covers routed experts alone."""
         return self.precision in EXPERTS_ONLY and self.model.experts > 1

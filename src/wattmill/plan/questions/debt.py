@@ -9,12 +9,13 @@ from wattmill.core.errors import PlanError
 from wattmill.finance import annuity, covenants, debt
 from wattmill.finance.depreciation import economic_value
 from wattmill.finance.loan_terms import LoanTerms
-from wattmill.plan.questions.inputs import Usd, number, positive, share
+from wattmill.plan.questions.inputs import Usd, choice, number, positive, share
 from wattmill.plan.questions.registry import Bundle, Found, Input, question
 from wattmill.plan.questions.units import MONTH_S
 
 LEVEL = "Level payments at a twelfth of the nominal yearly rate (annuity)"
 RETURN = "Definition: the one rate that makes the flows worth nothing, compounded over a year"
+KEEPS = ("payment", "term")
 RATIO = "Definition: assets over what the owners put in"
 
 Lent = Annotated[float, positive("what is lent", "USD")]
@@ -83,6 +84,28 @@ def loan_balance(loan: Loan, age: Age) -> float:
 def loan_interest(loan: Loan) -> float:
     """What is paid in all beyond what was lent."""
     return loan.payment_usd * loan.months + loan.balloon - loan.lent
+
+
+@question("debt", gives="USD", source=LEVEL)
+def prepayment_saves(
+    loan: Loan,
+    age: Age,
+    prepaid: Annotated[float, positive("what is repaid early", "USD")],
+    keeps: Annotated[
+        str, choice("what stays as it was: each payment, or the term", *KEEPS)
+    ] = "payment",
+) -> Found:
+    """Interest that is no longer paid when a part of a loan is repaid early."""
+    month, months = whole_months(age), whole_months(loan.term)
+    if month >= months:
+        raise PlanError("the loan is repaid by then", hint="give a smaller age")
+    kind = "balloon" if loan.balloon else "level"
+    terms = LoanTerms("asked", loan.lent, loan.rate, months, kind=kind, balloon_usd=loan.balloon)
+    before = debt.schedule(terms)
+    after = debt.prepay(before, month, prepaid, keeps)
+    last = int(np.flatnonzero(after.paid_usd)[-1])
+    saved = float(before.interest_usd.sum() - after.interest_usd.sum())
+    return Found(saved, note=f"the last payment is in month {last} of {months}")
 
 
 @question("debt", gives="%", source=LEVEL)

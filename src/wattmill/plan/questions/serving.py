@@ -6,6 +6,7 @@ from wattmill.core.errors import PlanError
 from wattmill.physics.deployment import Deployment
 from wattmill.physics.memory import fit
 from wattmill.physics.performance import Workload, full_batch, shares, step_rates
+from wattmill.physics.sensitivity import PARTS, effects
 from wattmill.physics.step import step_cost
 from wattmill.plan.questions.deployments import Laid, Placed, Served, interval, within
 from wattmill.plan.questions.inputs import (
@@ -15,9 +16,10 @@ from wattmill.plan.questions.inputs import (
     Load,
     Osl,
     Tokens,
+    choice,
     positive,
 )
-from wattmill.plan.questions.registry import Found, question
+from wattmill.plan.questions.registry import Found, Input, question
 
 STEP = (
     "wattmill.physics: rooflines by operator with fitted shares and fixed costs (docs/physics.md)"
@@ -89,6 +91,19 @@ def throughput_tok_s(served: Served) -> Found:
     low, high = interval(found.full_tok_per_s, served.deployment.spread.tpot)
     note = f"{found.full_batch:,} requests in flight"
     return Found(found.full_tok_per_s, low, high, found.binds, note)
+
+
+@question("serving", gives="x", source=STEP)
+def throughput_gain(
+    served: Served,
+    part: Annotated[str, choice("part of the machines that is better", *PARTS)] = PARTS[0],
+    times: Annotated[float, Input("how many times better it is", "", 1.001, 1000.0)] = 2.0,
+) -> Found:
+    """Throughput at full load with one part of the machines better and all else as it is, over today's."""
+    found = {each.part: each for each in effects(served.deployment, served.workload, times)}
+    best = next(iter(found.values()))
+    note = f"most would help: {best.part}, {best.tok_per_s:.3g} times"
+    return Found(found[part].tok_per_s, note=note)
 
 
 @question("serving", gives="req/s", source=STEP)
