@@ -75,9 +75,7 @@ def test_a_month_is_not_taken_for_an_hour(cost_books: CostBooks) -> None:
     (wear,) = {pool.amortisation_pusd for pool in found.pools if pool.own_hardware}
     assert abs(Decimal(wear or 0) / PUSD - Decimal(64_800) * 30 / 1096) < 1
     peak_kw = Decimal(4 * (350 + 150)) / 1000
-    assert Decimal(found.overhead.space_pusd) / PUSD == pytest.approx(
-        peak_kw * Decimal("1.3") * 120
-    )
+    assert Decimal(found.overhead.space_pusd) / PUSD == pytest.approx(peak_kw * 120)
     assert [day.hours for day in found.days] == [24] * 30
     assert sum(day.cost.total_pusd for day in found.days) == found.cost.total_pusd
 

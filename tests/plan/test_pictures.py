@@ -77,7 +77,23 @@ def test_words_of_a_user_are_text() -> None:
 
 def test_a_table_is_a_table() -> None:
     text = page("t", [], [Section("s", "", table=(["a", "b"], [["1", "<2>"]]))])
-    assert "<th>a</th><th>b</th>" in text and "<td>1</td><td>&lt;2&gt;</td>" in text
+    assert '<th class="n">a</th><th>b</th>' in text
+    assert '<td class="n">1</td><td>&lt;2&gt;</td>' in text
+
+
+@pytest.mark.parametrize(
+    ("cells", "are_numbers"),
+    [
+        (["1,234.5", "-", "-3 %", "19.6 months", "never", "± 0.1 %"], True),
+        (["2026-11", "2027-01"], False),
+        (["8x B200", "4x H100"], False),
+        (["own", "12"], False),
+        (["-", "never"], False),
+    ],
+)
+def test_columns_of_numbers_stand_at_the_right(cells: list[str], are_numbers: bool) -> None:
+    text = page("t", [], [Section("s", "", table=(["head"], [[cell] for cell in cells]))])
+    assert ('<th class="n">head</th>' in text) == are_numbers
 
 
 def test_the_parts_of_the_memory_are_the_memory() -> None:

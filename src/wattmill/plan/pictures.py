@@ -7,6 +7,7 @@ was opened, and looks the same in ten years.
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ h1 { font-size: 1.4rem; margin: 0; } h2 { font-size: 1.1rem; margin: 2rem 0 0; }
 p { margin: .3rem 0; color: #555; }
 table { border-collapse: collapse; margin-top: .8rem; font-size: 13px; }
 th, td { padding: .2rem .7rem .2rem 0; text-align: left; white-space: nowrap; }
+.n { text-align: right; font-variant-numeric: tabular-nums; }
 th { border-bottom: 1px solid #999; font-weight: 600; }
 .scroll { overflow-x: auto; }
 footer { margin: 2rem 0; color: #777; font-size: 12px; }
@@ -42,6 +44,11 @@ LAYOUT = {
 CONFIG = {"displaylogo": False, "responsive": True, "plotlyServerURL": ""}
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
 """Okabe and Ito's palette, which people who see few colours can tell apart as well."""
+
+
+MISSING = ("", "-", "–", "never", "none", "unknown")
+NUMBER = re.compile(r"[-+−±]? ?\d[\d.,]*(?![\w-])")
+"""At the beginning of a cell; a date is none, nor is `8x B200`."""
 
 
 class Section:
@@ -109,10 +116,22 @@ def _script() -> str:
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{_safe(cell)}</th>" for cell in heads)
-    lines = ("".join(f"<td>{_safe(cell)}</td>" for cell in row) for row in rows)
-    body = "".join(f"<tr>{line}</tr>" for line in lines)
-    return f'<div class="scroll"><table><tr>{head}</tr>{body}</table></div>'
+    numbers = [_is_of_numbers([row[i] for row in rows]) for i in range(len(heads))]
+    lines = (_row("td", row, numbers) for row in rows)
+    return f'<div class="scroll"><table>{_row("th", heads, numbers)}{"".join(lines)}</table></div>'
+
+
+def _row(tag: str, cells: Sequence[str], numbers: Sequence[bool]) -> str:
+    """Numbers stand at the right, so that their digits are beneath each other."""
+    opened = (f'<{tag} class="n">' if is_number else f"<{tag}>" for is_number in numbers)
+    inner = (f"{head}{_safe(cell)}</{tag}>" for head, cell in zip(opened, cells, strict=True))
+    return f"<tr>{''.join(inner)}</tr>"
+
+
+def _is_of_numbers(cells: Sequence[str]) -> bool:
+    """Whether a column has numbers, with their units, and nothing else but their absence."""
+    told = [cell for cell in cells if cell not in MISSING]
+    return bool(told) and all(NUMBER.match(cell) for cell in told)
 
 
 def _safe(text: str) -> str:

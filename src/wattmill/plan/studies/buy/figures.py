@@ -83,9 +83,10 @@ def load(report: BuyReport) -> Any:
     ends = (min(every), max(every))
     traces.append(_mark(report.demand.output_mtok, ends, "today", "dot", "top left"))
     middle = (curve.output_mtok[0] * curve.output_mtok[-1]) ** 0.5
-    for turn in report.turns:
+    for number, turn in enumerate(report.turns, 1):
         side = "top right" if turn.output_mtok < 10 * middle else "top left"
-        traces.append(_mark(turn.output_mtok, ends, f"{turn.above} from here", "solid", side))
+        label = f"{turn.above} from here"
+        traces.append(_mark(turn.output_mtok, ends, label, "solid", side, lower=number))
     return figure(
         traces,
         xaxis={"type": "log", "title": {"text": "Mtok of output a month"}},
@@ -93,12 +94,20 @@ def load(report: BuyReport) -> Any:
     )
 
 
-def _mark(at: float, ends: tuple[float, float], label: str, dash: str, side: str) -> Any:
-    """A vertical line with its name at the top; shapes have no names on a logarithmic axis."""
+def _mark(
+    at: float, ends: tuple[float, float], label: str, dash: str, side: str, lower: int = 0
+) -> Any:
+    """A vertical line with its name near the top; shapes have no names on a logarithmic axis.
+
+    lower: by how many lines of text, so that neighbours do not cover each other.
+    """
     import plotly.graph_objects as go
 
+    bottom, top = ends
+    height = top * (bottom / top) ** (0.06 * lower)
     return go.Scatter(
-        x=[at, at], y=list(ends), mode="lines+text", text=["", label], textposition=side,
+        x=[at] * 3, y=[bottom, height, top], mode="lines+text", text=["", label, ""],
+        textposition=side,
         line={"color": "#666", "dash": dash, "width": 1}, showlegend=False, hoverinfo="skip",
     )  # fmt: skip
 

@@ -71,7 +71,7 @@ ROWS = (
     "load before",
     "load after",
     "saved a month",
-    "  electricity",
+    "  power and space",
     "  work that waits or spills",
     "  machines that can go",
     "  bill of the API",
