@@ -25,7 +25,7 @@ from wattmill.plan.studies.finance.knobs import bars, sobol
 from wattmill.plan.studies.finance.report import AtBook, BreakEven, FinanceReport, Returns, Unit
 from wattmill.plan.studies.inputs import StudyInputs, study_inputs
 from wattmill.plan.studies.lenders import lenders
-from wattmill.plan.studies.sourced import Sourced, Sources
+from wattmill.plan.studies.sourced import Sourced, Sources, in_other_currency
 from wattmill.plan.studies.years import years
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _report(
         sobol=sobol(inputs.project, rate, drawn) if with_sobol else (),
         risk=_risk(factory, inputs, count, drawn),
         inputs=(*inputs.sources, *_asked(factory, paths, seed)),
-        notes=(*inputs.notes, *_currency_note(factory, inputs), *knob_notes),
+        notes=(*inputs.notes, *in_other_currency(factory, inputs.sources), *knob_notes),
     )
 
 
@@ -257,11 +257,3 @@ def _risk(factory: Factory, inputs: StudyInputs, count: int, seed: int) -> Outco
         seed,
         yard,
     )
-
-
-def _currency_note(factory: Factory, inputs: StudyInputs) -> tuple[str, ...]:
-    """The catalog's prices are in USD; a factory in another currency must know which were taken."""
-    taken = [s.name for s in inputs.sources if s.source.startswith("catalog") and "USD" in s.unit]
-    if factory.site.currency == "USD" or not taken:
-        return ()
-    return (f"prices of the catalog are USD, not {factory.site.currency}: {', '.join(taken)}",)
