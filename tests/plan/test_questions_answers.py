@@ -183,6 +183,14 @@ def test_every_question_answers_with_a_finite_number_or_says_why_not(
         assert answer.low <= float(answer.value) <= answer.high
 
 
+def test_a_rate_that_nobody_can_mean_is_none() -> None:
+    """Or a payment over it would be beyond every number."""
+    asked = {"lent": 1000.0, "payment": 10.0}
+    assert (
+        ask("loan_term", rate=2.975e-298, **asked).value == ask("loan_term", rate=0, **asked).value
+    )
+
+
 # --- laws -----------------------------------------------------------------------------------------
 
 MODELS = st.sampled_from(["llama-3.1-8b", "llama-3.1-70b", "qwen3-30b-a3b", "deepseek-v3"])

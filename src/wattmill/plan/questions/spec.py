@@ -23,7 +23,7 @@ from wattmill.plan.questions.units import (
 Given = float | int | bool | str | Quantity
 REQUIRED: Any = type("Required", (), {})
 LEAST, MOST = 1e-30, 1e15
-"""In base units the least that counts as more than 0; and a bound for what has none of its own, beyond
+"""In base units the least that counts as other than 0; and a bound for what has none of its own, beyond
 which somebody mixed up units."""
 
 
@@ -147,8 +147,10 @@ class Input(msgspec.Struct, frozen=True, dict=True):
             text = short(value / self.scale.factor) if math.isfinite(value) else str(value)
             given = f"{text} {self.unit}".strip()
             raise self._refusal(f"{given} is out of range", f"{self.meaning}: {self.range_text()}")
-        if self.is_above and 0 < value < LEAST:
-            raise self._refusal(f"{value:g} is hardly more than 0", self.meaning)
+        if 0 < abs(value) < LEAST:  # a quotient with it could be beyond every number
+            if self.is_above:
+                raise self._refusal(f"{value:g} is hardly more than 0", self.meaning)
+            value = 0.0
         if self.kind == "whole" and value != int(value):
             raise self._refusal(f"{short(value)} is no whole number", "give 1, 2, 3 …")
         return int(value) if self.kind == "whole" else value
