@@ -428,6 +428,12 @@ def test_unknown_costs_are_left_out_and_named(new_cost_books: NewCostBooks) -> N
     )
 
 
+def test_a_price_of_power_that_nobody_gave_is_called_a_guess(new_cost_books: NewCostBooks) -> None:
+    poor = new_cost_books(FACTORY.replace("power_usd_per_kwh = 0.09\n", ""))
+    poor.serve("2026-11-10 12:00", HOUR_OF_DECODE)
+    assert poor.report().notes == ("power at 0.12 USD/kWh is a guess; give power_usd_per_kwh",)
+
+
 def test_a_pool_that_left_the_file_is_named(cost_books: CostBooks) -> None:
     cost_books.serve("2026-11-10 12:00", Usage(1_000_000), pool="attic")
     found = cost_books.report()

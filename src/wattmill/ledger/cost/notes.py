@@ -19,6 +19,7 @@ from wattmill.tariff.period import PlanVersion
 def notes(found: SiteMonth, schedule: ScheduleName) -> Iterator[str]:
     """One sentence each, the time first, then pool by pool."""
     yield from _window_notes(found)
+    yield from _power_notes(found)
     for name, pool in found.pools.items():
         if pool.own:
             yield from _pool_notes(found, pool, found.totals[name], schedule)
@@ -36,6 +37,16 @@ def _window_notes(found: SiteMonth) -> Iterator[str]:
         yield f"the month is not over; cost is counted up to {until}"
     if found.has_retired:
         yield "details of requests are retired: their work is counted in the hour of their hold"
+
+
+def _power_notes(found: SiteMonth) -> Iterator[str]:
+    """A price that nobody gave is said, where something was modelled or metered at it."""
+    factory, site = found.factory, found.factory.site
+    if any(pool.own for pool in found.pools.values()) and not factory.says(
+        "site", "power_usd_per_kwh"
+    ):
+        key = f"power_{site.currency.lower()}_per_kwh"
+        yield f"power at {site.power_usd_per_kwh} {site.currency}/kWh is a guess; give {key}"
 
 
 def _pool_notes(
