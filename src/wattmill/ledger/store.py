@@ -4,6 +4,7 @@ Whoever opens it to write holds ``ledger.lock``; anybody may open it to read at 
 """
 
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,6 +56,8 @@ class Store:
         self._engine = open_database(directory, self._url, write=write)
         self._lock = take_lock(directory / LOCK, BUSY, hint=BUSY_HINT) if write else None
         self._server_lock: Connection | None = None
+        self._server_lock_turn = threading.Lock()
+        """One connection is for one thread at a time."""
         try:
             if write and self._url is not None:
                 self._server_lock = self._take_server_lock()
@@ -87,16 +90,17 @@ class Store:
 
     def _hold_server_lock(self) -> None:
         """The lock ends with its connection, when the server is restarted for one: then it is taken again."""
-        if self._server_lock is not None:
-            try:
-                self._server_lock.exec_driver_sql("SELECT 1")
-                self._server_lock.commit()
-                return
-            except DatabaseError:
-                self._server_lock.invalidate()
-                self._server_lock.close()
-        self._server_lock = None
-        self._server_lock = self._take_server_lock()
+        with self._server_lock_turn:
+            if self._server_lock is not None:
+                try:
+                    self._server_lock.exec_driver_sql("SELECT 1")
+                    self._server_lock.commit()
+                    return
+                except DatabaseError:
+                    self._server_lock.invalidate()
+                    self._server_lock.close()
+            self._server_lock = None
+            self._server_lock = self._take_server_lock()
 
     @property
     def dialect(self) -> str:
