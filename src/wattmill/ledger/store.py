@@ -4,7 +4,6 @@ Whoever opens it to write holds ``ledger.lock``; anybody may open it to read at 
 """
 
 import os
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,8 +55,6 @@ class Store:
         self._engine = open_database(directory, self._url, write=write)
         self._lock = take_lock(directory / LOCK, BUSY, hint=BUSY_HINT) if write else None
         self._server_lock: Connection | None = None
-        self._server_lock_turn = threading.Lock()
-        """One connection is for one thread at a time."""
         try:
             if write and self._url is not None:
                 self._server_lock = self._take_server_lock()
@@ -90,17 +87,16 @@ class Store:
 
     def _hold_server_lock(self) -> None:
         """The lock ends with its connection, when the server is restarted for one: then it is taken again."""
-        with self._server_lock_turn:
-            if self._server_lock is not None:
-                try:
-                    self._server_lock.exec_driver_sql("SELECT 1")
-                    self._server_lock.commit()
-                    return
-                except DatabaseError:
-                    self._server_lock.invalidate()
-                    self._server_lock.close()
-            self._server_lock = None
-            self._server_lock = self._take_server_lock()
+        if self._server_lock is not None:
+            try:
+                self._server_lock.exec_driver_sql("SELECT 1")
+                self._server_lock.commit()
+                return
+            except DatabaseError:
+                self._server_lock.invalidate()
+                self._server_lock.close()
+        self._server_lock = None
+        self._server_lock = self._take_server_lock()
 
     @property
     def dialect(self) -> str:

@@ -158,11 +158,7 @@ def test_a_price_that_the_books_do_not_hold_is_refused(world: World) -> None:
 
 
 def test_runs_at_the_same_time_issue_every_month_once(tmp_path: Path) -> None:
-    issue_from_four_threads(World(tmp_path))
-
-
-def issue_from_four_threads(made: World) -> None:
-    """Each month gets one invoice, and numbers are without a gap."""
+    made = World(tmp_path)
     made.plan("standard", flat())
     for tenant in ("acme", "indus", "mesa"):
         made.tenant(tenant)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 from tests.ledger.billing.test_commands import FACTORY, run
-from tests.ledger.billing.test_issuing import issue_from_four_threads
 from tests.ledger.billing.test_late import correct
 from tests.ledger.billing.world import GERMAN_VAT, World, flat
 from tests.support.postgres import postgres_server, postgres_url
@@ -54,7 +53,3 @@ def test_commands_find_the_books_while_nothing_runs(
     assert [tenant["name"] for tenant in run(data, "tenants", "list")] == ["acme"]
     with pytest.raises(LedgerError, match="there are no books in"):
         call(tmp_path / "elsewhere", "catch_up")
-
-
-def test_threads_take_turns_at_the_lock_of_the_server(tmp_path: Path, postgres_url: str) -> None:
-    issue_from_four_threads(World(tmp_path, postgres_url))
