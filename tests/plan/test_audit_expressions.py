@@ -1,6 +1,5 @@
 """Arithmetic with units, and nothing else."""
 
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -132,5 +131,9 @@ def test_it_computes_what_python_computes(a: float, b: float, c: float) -> None:
 
 @given(st.text(max_size=30))
 def test_no_text_does_anything_but_compute_or_be_refused(text: str) -> None:
-    with suppress(UsageError, PlanError):
-        value(text, x=3)
+    try:
+        found = value(text, x=3)
+    except (UsageError, PlanError) as error:
+        assert error.message
+    else:
+        assert found is not None

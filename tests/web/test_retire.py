@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.ledger.doctor.conftest import DECEMBER_S, FACTORY, data, sound
 from wattmill.cli import app
@@ -13,7 +14,7 @@ from wattmill.ledger.store import Store
 from wattmill.web.control import call
 
 __all__ = ["data", "sound"]
-runner = pytest.importorskip("typer.testing").CliRunner()
+runner = CliRunner()
 
 
 @pytest.fixture(autouse=True)

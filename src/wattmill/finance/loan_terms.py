@@ -119,13 +119,18 @@ def _wrong(terms: LoanTerms, message: str, hint: str) -> PlanError:
     return PlanError(message, hint=hint, place=f"loan {terms.name!r}")
 
 
-def _faults(terms: LoanTerms) -> list[tuple[bool, str, str]]:
-    """What may be wrong, whether it is, and what to do then."""
+Faults = list[tuple[bool, str, str]]
+"""Whether something is wrong, what it is, and what to do then."""
+
+
+def _faults(terms: LoanTerms) -> Faults:
+    return [*_wrong_figures(terms), *_wrong_kinds(terms)]
+
+
+def _wrong_figures(terms: LoanTerms) -> Faults:
+    """Each figure by itself."""
     fracs = (terms.balloon_frac, terms.fee_frac, terms.sweep_frac, terms.max_share_frac or 0.0)
     sizes = (terms.principal_usd or 0.0, terms.balloon_usd, terms.rate_frac_per_year)
-    has_balloon = terms.balloon_usd > 0 or terms.balloon_frac > 0
-    sculpted, sized = terms.kind == "sculpted", terms.principal_usd is None
-    ready = terms.kind in ("sculpted", "level", "linear")
     return [
         (
             not (0 <= terms.interest_only_months < terms.months and terms.start_month >= 0),
@@ -157,6 +162,15 @@ def _faults(terms: LoanTerms) -> list[tuple[bool, str, str]]:
             f"{len(terms.draws)} draws do not fit {terms.draw_months} draw_months",
             "give one of the two",
         ),
+    ]
+
+
+def _wrong_kinds(terms: LoanTerms) -> Faults:
+    """What a kind of loan cannot have, or must."""
+    has_balloon = terms.balloon_usd > 0 or terms.balloon_frac > 0
+    sculpted, sized = terms.kind == "sculpted", terms.principal_usd is None
+    ready = terms.kind in ("sculpted", "level", "linear")
+    return [
         (
             has_balloon != (terms.kind == "balloon")
             or (terms.balloon_usd * terms.balloon_frac > 0),
